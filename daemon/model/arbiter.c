@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/model/arbiter.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A claim that could be exposed if its host port is free. */
+typedef struct Candidate {
+        Record *record;
+        Claim *claim;
+} Candidate;
+
+typedef struct AddressUse {
+        const Address *address;
+        Record *record;
+} AddressUse;
+
+static int address_use_compare(const void *a, const void *b) {
+        return address_compare(((const AddressUse *) a)->address, ((const AddressUse *) b)->address);
+}
+
+static size_t record_address_uses(Record *record, AddressUse uses[static 2]) {
+        size_t n = 0;
+
+        if (address_is_set(&record->ipv4))
+                uses[n++] = (AddressUse) { &record->ipv4, record };
+        if (address_is_set(&record->ipv6))
+                uses[n++] = (AddressUse) { &record->ipv6, record };
+        return n;
+}
+
+/* All claims of the record wait, for what happened to the whole container. */
+static void record_wait(Record *record, ClaimReason reason, const Record *other) {
+        for (size_t i = 0; i < record->n_claims; i++) {
+                Claim *claim = &record->claims[i];
+
+                if (claim->state == CLAIM_INVALID)
+                        continue;
+                claim->state = CLAIM_WAITING;
+                claim->reason = reason;
+                claim->other = other;
+        }
+}
+
+/* Two containers cannot have one address: what Docker said of one of them is out of date. Until that is known,
+ * neither is exposed. */
+static int find_duplicate_addresses(Record *const *records, size_t n_records) {
+        _cleanup_free_ AddressUse *uses = calloc(n_records * 2 + 1, sizeof(*uses));
+        size_t n = 0;
+
+        if (!uses)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_records; i++)
+                n += record_address_uses(records[i], uses + n);
+        qsort(uses, n, sizeof(*uses), address_use_compare);
+        for (size_t i = 1; i < n; i++) {
+                if (address_use_compare(&uses[i - 1], &uses[i]) != 0)
+                        continue;
+                record_wait(uses[i - 1].record, REASON_DUPLICATE_ADDRESS, uses[i].record);
+                record_wait(uses[i].record, REASON_DUPLICATE_ADDRESS, uses[i - 1].record);
+        }
+        return 0;
+}
+
+static ClaimReason claim_waiting_reason(const Record *record, const Claim *claim) {
+        if (record->waiting != REASON_NONE)
+                return record->waiting;
+        if ((claim->entry.family == AF_INET && !address_is_set(&record->ipv4)) ||
+            (claim->entry.family == AF_INET6 && !address_is_set(&record->ipv6)))
+                return REASON_NO_FAMILY_ADDRESS;
+        return REASON_NONE;
+}
+
+/* Before the ports are given out: what the claim is by itself. EXPOSED stands for "could be". */
+static void record_reset(Record *record) {
+        for (size_t i = 0; i < record->n_claims; i++) {
+                Claim *claim = &record->claims[i];
+
+                if (claim->state == CLAIM_INVALID)
+                        continue;
+                claim->reason = claim_waiting_reason(record, claim);
+                claim->state = claim->reason == REASON_NONE ? CLAIM_EXPOSED : CLAIM_WAITING;
+                claim->other = NULL;
+        }
+}
+
+static int compare_ports(const void *a, const void *b) {
+        const Entry *x = &((const Candidate *) a)->claim->entry, *y = &((const Candidate *) b)->claim->entry;
+
+        if (x->protocol != y->protocol)
+                return x->protocol < y->protocol ? -1 : 1;
+        return (int) x->host_ports.first - (int) y->host_ports.first;
+}
+
+static int compare_precedence(const void *a, const void *b) {
+        const Candidate *x = a, *y = b;
+        int r;
+
+        if (x->claim->holds != y->claim->holds)
+                return x->claim->holds ? -1 : 1;
+        r = record_compare_age(x->record, y->record);
+        return r != 0 ? r : (x->claim > y->claim) - (x->claim < y->claim);
+}
+
+/* Gives the ports of a cluster to its candidates by precedence. */
+static void cluster_decide(Candidate *cluster, size_t n) {
+        size_t taken = 0;
+
+        if (n == 1)
+                return;
+        qsort(cluster, n, sizeof(*cluster), compare_precedence);
+        for (size_t i = 0; i < n; i++) {
+                const Candidate candidate = cluster[i];
+                size_t k = 0;
+
+                while (k < taken && !entry_overlaps(&cluster[k].claim->entry, &candidate.claim->entry))
+                        k++;
+                if (k == taken) {
+                        cluster[taken++] = candidate;
+                        continue;
+                }
+                candidate.claim->state = CLAIM_CONFLICT;
+                candidate.claim->reason = REASON_HELD;
+                candidate.claim->other = cluster[k].record;
+        }
+}
+
+/* Candidates sorted by port fall into clusters: no port of one is a port of another. */
+static void candidates_decide(Candidate *candidates, size_t n) {
+        size_t start = 0;
+        uint16_t last = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const Entry *entry = &candidates[i].claim->entry;
+
+                if (i > start && (entry->protocol != candidates[start].claim->entry.protocol ||
+                                  entry->host_ports.first > last)) {
+                        cluster_decide(candidates + start, i - start);
+                        start = i;
+                }
+                last = i == start ? entry->host_ports.last : MAX(last, entry->host_ports.last);
+        }
+        if (n > start)
+                cluster_decide(candidates + start, n - start);
+}
+
+static size_t count_claims(Record *const *records, size_t n_records) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_records; i++)
+                n += records[i]->n_claims;
+        return n;
+}
+
+int arbiter_decide(Record *const *records, size_t n_records) {
+        _cleanup_free_ Candidate *candidates = calloc(count_claims(records, n_records) + 1, sizeof(*candidates));
+        size_t n = 0;
+        int r;
+
+        if (!candidates)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_records; i++)
+                record_reset(records[i]);
+        r = find_duplicate_addresses(records, n_records);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < n_records; i++)
+                for (size_t k = 0; k < records[i]->n_claims; k++)
+                        if (records[i]->claims[k].state == CLAIM_EXPOSED)
+                                candidates[n++] = (Candidate) { records[i], &records[i]->claims[k] };
+        qsort(candidates, n, sizeof(*candidates), compare_ports);
+        candidates_decide(candidates, n);
+
+        for (size_t i = 0; i < n_records; i++)
+                for (size_t k = 0; k < records[i]->n_claims; k++)
+                        records[i]->claims[k].holds = records[i]->claims[k].state == CLAIM_EXPOSED;
+        return 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/address.h"
+#include "common/macros.h"
+#include "daemon/model/protocol.h"
+
+/* What Docker says of one container, as plain values: filled by docker/decode, read by the model, never changed in
+ * place but replaced whole. Strings are UTF-8 from outside: not trusted, to be escaped before they are shown. */
+
+#define CONTAINER_ID_SIZE 64 /* hex digits in a full container ID */
+#define MAC_SIZE 6
+
+/* Limits on what comes from outside; what is over them is cut off by docker/decode, which sets `truncated`. */
+#define CONTAINER_LABELS_MAX 32
+#define CONTAINER_LABEL_SIZE_MAX 4096
+#define CONTAINER_NETWORKS_MAX 64
+#define CONTAINER_PUBLISHED_MAX 4096
+
+typedef enum ContainerState {
+        CONTAINER_RUNNING,
+        CONTAINER_PAUSED,
+        CONTAINER_RESTARTING, /* between two runs: Docker says "running" too, but there is no address */
+        CONTAINER_STOPPED,    /* created, exited, dead, removing */
+        _CONTAINER_STATE_MAX,
+} ContainerState;
+
+typedef enum ContainerHealth {
+        HEALTH_UNKNOWN, /* Docker did not say: the list before API 1.52 does not */
+        HEALTH_NONE,    /* the container has no health check */
+        HEALTH_STARTING,
+        HEALTH_HEALTHY,
+        HEALTH_UNHEALTHY,
+        _CONTAINER_HEALTH_MAX,
+} ContainerHealth;
+
+typedef struct ContainerNetwork {
+        char *name;        /* the key in NetworkSettings.Networks */
+        char *id;          /* NetworkID, may be "" */
+        char *endpoint_id; /* EndpointID, may be "" */
+        Address ipv4;      /* AF_UNSPEC if there is none */
+        Address ipv6;
+        Address gateway4; /* AF_UNSPEC if the network has none: then it holds no default route */
+        Address gateway6;
+        uint8_t mac[MAC_SIZE]; /* all zero if unknown */
+} ContainerNetwork;
+
+typedef struct ContainerLabel {
+        char *key; /* begins with "calico.expose", in any case */
+        char *value;
+        size_t value_size; /* the label's true size, which may be more than CONTAINER_LABEL_SIZE_MAX */
+        bool from_image;   /* set only once the image was compared */
+} ContainerLabel;
+
+/* A port that Docker itself published (-p). */
+typedef struct PublishedPort {
+        Address host; /* AF_UNSPEC: all addresses */
+        Protocol protocol;
+        uint16_t port;
+} PublishedPort;
+
+typedef struct Container {
+        char id[CONTAINER_ID_SIZE + 1]; /* lower-case hex */
+        char *name;                     /* without the leading slash */
+        char *image_id;                 /* "sha256:..." */
+        int64_t created;                /* seconds since the epoch (the list says no finer) */
+        int64_t started;                /* nanoseconds since the epoch, 0 if unknown (the list does not say) */
+        ContainerState state;
+        ContainerHealth health;
+        char *network_mode; /* HostConfig.NetworkMode: "default", "host", "none", "container:<id>", a name */
+        ContainerNetwork *networks; /* sorted by name */
+        size_t n_networks;
+        ContainerLabel *labels; /* those that begin with "calico.expose"; sorted by key */
+        size_t n_labels;
+        PublishedPort *published;
+        size_t n_published;
+        bool truncated; /* something was over a limit above and is missing here */
+} Container;
+
+/* An empty container with that ID, or NULL if there is no memory. The ID is not checked. */
+Container *container_new(const char *id);
+Container *container_free(Container *container);
+DEFINE_CLEANUP(Container, container_free)
+
+/* True if it is a full container ID: 64 lower-case hex digits. */
+bool container_id_is_valid(const char *id);
+
+/* NULL if the container has no such label (keys compare exactly). */
+const ContainerLabel *container_find_label(const Container *container, const char *key);
+
+/* True if both say the same of everything that a claim depends on: not `started`, and neither `health` where one of
+ * the two does not know it. */
+bool container_equal(const Container *a, const Container *b);
+
+const char *container_state_to_string(ContainerState state);
+const char *container_health_to_string(ContainerHealth health);

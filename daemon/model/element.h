@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/address.h"
+#include "daemon/model/protocol.h"
+
+/* One thing in the table `inet calico-exposed` that depends on containers: a map or set element, or a profile's
+ * chain with its sets. What does not depend on them (base chains, sets themselves) is the skeleton, which only nft/
+ * knows. The desired set, the actual set and the plan between them are sorted arrays of these.
+ *
+ * The kinds stand in the order in which things must be made; they are unmade in the reverse order. */
+typedef enum ElementKind {
+        /* Chain profile-<name> with its sets. */
+        ELEMENT_PROFILE,
+        /* Member of profile `name`: connections to `address` (the container's), `protocol`, `ports` (the
+         * container's) are allowed. A single port goes into the profile's hash set, a range into its interval
+         * set. */
+        ELEMENT_ALLOW,
+        /* endpoint4/6: the container at `address` belongs to profile `name`. */
+        ELEMENT_ENDPOINT,
+        /* hairpin4/6: what comes from `prefix` to the container at `address` must be masqueraded. */
+        ELEMENT_HAIRPIN,
+        /* localnet: route_localnet was switched on by us on interface `name`. */
+        ELEMENT_LOCALNET,
+        /* hairpinports: hairpin mode was switched on by us on bridge port `name`. */
+        ELEMENT_HAIRPIN_PORT,
+        /* dnat4/6: port ports.first (== last) of any local address goes to target:target_port. */
+        ELEMENT_DNAT,
+        /* host4/6: port ports.first (== last) of local address `address` goes to target:target_port. */
+        ELEMENT_DNAT_HOST,
+        /* range4/6: `ports` of `prefix` (a single host address, or length 0 for all) go to the same ports of
+         * target. */
+        ELEMENT_DNAT_RANGE,
+        _ELEMENT_KIND_MAX,
+} ElementKind;
+
+typedef struct Element {
+        ElementKind kind;
+        uint8_t family; /* AF_INET or AF_INET6; AF_UNSPEC where `name` is the whole key */
+        uint8_t protocol; /* a Protocol, 0 where it does not apply */
+        Prefix prefix;   /* key (a bare address has its full length) */
+        Address address; /* key */
+        PortRange ports; /* key; {0, 0} where it does not apply */
+        const char *name; /* key, but for ELEMENT_ENDPOINT: data; never NULL ("" where it does not apply); not owned */
+        Address target;       /* data */
+        uint16_t target_port; /* data */
+} Element;
+
+/* True for the kinds that send a host port to a container. */
+static inline bool element_is_translation(const Element *element) {
+        return element->kind == ELEMENT_DNAT || element->kind == ELEMENT_DNAT_HOST ||
+               element->kind == ELEMENT_DNAT_RANGE;
+}
+
+/* Total order by kind, then key. Two elements with the same key cannot be in the kernel at the same time. */
+int element_compare_key(const Element *a, const Element *b);
+
+/* Total order by kind, key, then data; 0 if they are the same. */
+int element_compare(const Element *a, const Element *b);
+
+/* What stands in the kernel's name for a profile (chain and set names): the name itself where it is made of
+ * [A-Za-z0-9_.-] and short, else a readable rest with a hash behind it, so that two names never become one.
+ * `buffer` has PROFILE_NAME_SIZE bytes; returns it. */
+#define PROFILE_NAME_SIZE 64
+const char *element_profile_name(const char *profile, char buffer[static PROFILE_NAME_SIZE]);
+
+/* A growing array of elements, sorted or not as its user says. */
+typedef struct Elements {
+        Element *items;
+        size_t count;
+        size_t capacity;
+} Elements;
+
+/* Returns 0 or -ENOMEM. */
+int elements_append(Elements *elements, const Element *element);
+void elements_sort(Elements *elements);
+void elements_done(Elements *elements);

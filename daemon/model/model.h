@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/macros.h"
+#include "daemon/model/plan.h"
+#include "daemon/model/record.h"
+
+/* What is known of Docker (records) and of the kernel (actual elements), and the way from one to the other. */
+typedef struct Model Model;
+
+typedef struct ModelCounts {
+        size_t exposed_ports;      /* a range counts each of its ports */
+        size_t exposed_containers;
+        size_t claims[_CLAIM_STATE_MAX];
+} ModelCounts;
+
+int model_new(Model **ret);
+Model *model_free(Model *model);
+DEFINE_CLEANUP(Model, model_free)
+
+/* Takes the container over, on success and failure alike; it replaces what was known of it. Returns 1, or 0 if it says
+ * nothing new, or -ENOMEM with the model as it was. */
+int model_put(Model *model, Container *container);
+
+/* Returns false if it is not known. The record stays readable among the departed until model_forget_departed(). */
+bool model_remove(Model *model, const char *id);
+
+/* Records sorted by container ID; valid until the next put or remove. */
+Record *const *model_records(const Model *model, size_t *ret_count);
+Record *const *model_departed(const Model *model, size_t *ret_count);
+void model_forget_departed(Model *model);
+Record *model_find(const Model *model, const char *id);
+
+/* What the kernel holds now, sorted; copied. Returns 0 or -ENOMEM. */
+int model_set_actual(Model *model, const Elements *actual);
+const Elements *model_actual(const Model *model);
+
+/* After a start: a claim whose translation stands in the kernel holds its port already. */
+void model_adopt_holders(Model *model);
+
+/* A bridge port that we put into hairpin mode, to be remembered in the table. Returns 0 or -ENOMEM. */
+int model_add_hairpin_port(Model *model, const char *port);
+void model_remove_hairpin_port(Model *model, const char *port);
+
+/* Decides every claim, and what must change in the kernel. The plan is valid until the next call of a function that
+ * changes the model. Returns 0 or -ENOMEM. */
+int model_decide(Model *model, Plan *ret);
+
+/* All that the kernel shall hold by the last decision, sorted: for a table that must be made anew. */
+const Elements *model_desired(const Model *model);
+
+/* The last plan was carried out. */
+void model_commit(Model *model);
+
+void model_count(const Model *model, ModelCounts *ret);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/model/protocol.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "common/macros.h"
+
+static const struct {
+        Protocol protocol;
+        const char *name;
+} protocols[] = {
+        { PROTOCOL_TCP, "tcp" },
+        { PROTOCOL_UDP, "udp" },
+        { PROTOCOL_SCTP, "sctp" },
+};
+
+const char *protocol_to_string(Protocol protocol) {
+        for (size_t i = 0; i < ELEMENTSOF(protocols); i++)
+                if (protocols[i].protocol == protocol)
+                        return protocols[i].name;
+        return NULL;
+}
+
+Protocol protocol_from_string(const char *text, size_t size) {
+        for (size_t i = 0; i < ELEMENTSOF(protocols); i++)
+                if (strlen(protocols[i].name) == size && strncasecmp(protocols[i].name, text, size) == 0)
+                        return protocols[i].protocol;
+        return _PROTOCOL_INVALID;
+}

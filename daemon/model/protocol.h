@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The transport protocols that have ports and that Docker publishes; the values are IANA's protocol numbers, as the
+ * kernel has them in the IP header. */
+typedef enum Protocol {
+        PROTOCOL_SCTP = 132,
+        PROTOCOL_TCP = 6,
+        PROTOCOL_UDP = 17,
+        _PROTOCOL_INVALID = -1,
+} Protocol;
+
+/* "tcp", "udp", "sctp"; NULL for another number. */
+const char *protocol_to_string(Protocol protocol);
+
+/* The first `size` bytes of text, in any case as Docker takes them; _PROTOCOL_INVALID if it is none of these. */
+Protocol protocol_from_string(const char *text, size_t size);
+
+/* An inclusive range of ports in host byte order; a single port has first == last. */
+typedef struct PortRange {
+        uint16_t first;
+        uint16_t last;
+} PortRange;

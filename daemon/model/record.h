@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/address.h"
+#include "common/macros.h"
+#include "daemon/model/container.h"
+#include "daemon/model/entry.h"
+
+/* A container with what its labels ask for: its claims, one for each entry of calico.expose. */
+
+#define LABEL_EXPOSE "calico.expose"
+
+/* Limits on what one container may ask for. */
+#define CLAIMS_MAX 256
+/* Ports of shifted ranges (8000-8010:9000-9010) take one map element each. */
+#define SHIFTED_PORTS_MAX 4096
+
+typedef enum ClaimState {
+        CLAIM_EXPOSED,
+        CLAIM_WAITING,
+        CLAIM_CONFLICT,
+        CLAIM_DENIED,
+        CLAIM_INVALID,
+        _CLAIM_STATE_MAX,
+} ClaimState;
+
+typedef enum ClaimReason {
+        REASON_NONE,
+        /* invalid */
+        REASON_ENTRY,          /* see Claim.error */
+        REASON_OWN_OVERLAP,    /* an earlier entry of the same container has that host port */
+        REASON_SHIFTED_LIMIT,  /* more than SHIFTED_PORTS_MAX */
+        REASON_LABEL_TOO_LONG, /* the label was cut: its last entry cannot be trusted */
+        /* waiting */
+        REASON_NOT_RUNNING,
+        REASON_RESTARTING,
+        REASON_HOST_NETWORK,
+        REASON_NO_NETWORK,
+        REASON_SHARED_NETWORK,
+        REASON_NO_ADDRESS,
+        REASON_NO_FAMILY_ADDRESS, /* there is an address, but not of the entry's family */
+        REASON_DUPLICATE_ADDRESS, /* Claim.other has the same one */
+        /* conflict */
+        REASON_HELD, /* Claim.other holds the port */
+        _CLAIM_REASON_MAX,
+} ClaimReason;
+
+typedef struct Record Record;
+
+/* What the claim was when it was last announced (logged). */
+typedef struct ClaimNotice {
+        bool announced;
+        ClaimState state;
+        ClaimReason reason;
+        Address ipv4, ipv6;
+        char other[CONTAINER_ID_SIZE + 1];
+} ClaimNotice;
+
+typedef struct Claim {
+        char *text; /* the entry as written, escaped for showing */
+        Entry entry; /* all zero where it could not be parsed */
+        EntryError error;
+        bool holds; /* it has its host port, and keeps it as long as it can use it */
+        ClaimState state;
+        ClaimReason reason;
+        const Record *other; /* REASON_HELD, REASON_DUPLICATE_ADDRESS: valid until the next decision */
+        ClaimNotice notice;
+} Claim;
+
+/* How the host reaches one address of a container. */
+typedef struct RecordPath {
+        bool asked; /* it was looked up, and no route has changed since */
+        bool known; /* and found */
+        unsigned ifindex;
+        Prefix neighbours;         /* who would miss the answer if they were not masqueraded */
+        char ifname[IF_NAMESIZE];
+        bool localnet; /* route_localnet on ifname is ours to switch on, as 127.0.0.1 needs it */
+} RecordPath;
+
+struct Record {
+        Container *container;
+        char *name; /* the container's, escaped for showing and cut */
+        Claim *claims;
+        size_t n_claims;
+        const ContainerNetwork *network; /* whose address is used; NULL if there is none */
+        ClaimReason waiting;             /* why no claim can be exposed, or REASON_NONE */
+        Address ipv4, ipv6;              /* of that network; AF_UNSPEC when waiting */
+        const char *profile;             /* "" when there is none */
+        RecordPath path4, path6;
+};
+
+/* Takes the container over, on success and failure alike. Returns NULL if there is no memory. */
+Record *record_new(Container *container);
+Record *record_free(Record *record);
+DEFINE_CLEANUP(Record, record_free)
+
+/* The new record of a container takes over what the old one was: who held a port, what was announced, and the paths
+ * of addresses that are still the same. */
+void record_inherit(Record *record, const Record *old);
+
+/* The claimants' order: who was created first, then the ID. */
+int record_compare_age(const Record *a, const Record *b);
+
+const char *claim_state_to_string(ClaimState state);
+
+/* Why the claim is in its state, in words for the log; "" with REASON_NONE. */
+#define CLAIM_REASON_SIZE 256
+const char *claim_format_reason(const Record *record, const Claim *claim, char buffer[static CLAIM_REASON_SIZE]);
+
+/* The claim differs from what was announced of it. */
+bool claim_is_news(const Record *record, const Claim *claim);
+void claim_set_announced(const Record *record, Claim *claim);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "daemon/model/arbiter.h"
+#include "daemon/model/desired.h"
+#include "tests/cmocka.h"
+#include "tests/unit/model/builder.h"
+
+typedef struct Scene {
+        Names *names;
+        Record *record;
+        Elements elements;
+} Scene;
+
+static void scene_done(Scene *scene) {
+        elements_done(&scene->elements);
+        record_free(scene->record);
+        names_free(scene->names);
+}
+
+static void scene_make(Scene *scene, Container *container) {
+        *scene = (Scene) { .names = names_new(), .record = record_new(container) };
+        assert_non_null(scene->names);
+        assert_non_null(scene->record);
+        assert_int_equal(arbiter_decide(&scene->record, 1), 0);
+}
+
+static void scene_desire(Scene *scene) {
+        assert_int_equal(desired_append(scene->record, scene->names, &scene->elements), 0);
+        desired_settle(&scene->elements);
+}
+
+static size_t count(const Scene *scene, ElementKind kind) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < scene->elements.count; i++)
+                n += scene->elements.items[i].kind == kind;
+        return n;
+}
+
+static const Element *nth(const Scene *scene, ElementKind kind, size_t n) {
+        for (size_t i = 0; i < scene->elements.count; i++)
+                if (scene->elements.items[i].kind == kind && n-- == 0)
+                        return &scene->elements.items[i];
+        fail_msg("no such element");
+        return NULL;
+}
+
+static void check_address(const Address *address, const char *expected) {
+        char text[ADDRESS_TEXT_SIZE];
+
+        assert_string_equal(address_format(address, text), expected);
+}
+
+static void test_one_port(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+        const Element *dnat;
+
+        scene_make(&scene, build_on_bridge(2, "8080:80"));
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_PROFILE), 1);
+        assert_int_equal(count(&scene, ELEMENT_ALLOW), 2);
+        assert_int_equal(count(&scene, ELEMENT_ENDPOINT), 2);
+        assert_int_equal(count(&scene, ELEMENT_DNAT), 2);
+        assert_int_equal(scene.elements.count, 7);
+
+        dnat = nth(&scene, ELEMENT_DNAT, 0);
+        assert_int_equal(dnat->ports.first, 8080);
+        assert_int_equal(dnat->target_port, 80);
+        check_address(&dnat->target, "172.17.0.2");
+        check_address(&nth(&scene, ELEMENT_DNAT, 1)->target, "fd00:d0c::2");
+        assert_int_equal(nth(&scene, ELEMENT_ALLOW, 0)->ports.first, 80);
+        assert_string_equal(nth(&scene, ELEMENT_PROFILE, 0)->name, "bridge");
+        assert_string_equal(nth(&scene, ELEMENT_ENDPOINT, 0)->name, "bridge");
+}
+
+static void test_families(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+
+        scene_make(&scene, build_on_bridge(2, "0.0.0.0:80,[::]:81,[2001:db8::1]:82"));
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_DNAT), 2);
+        assert_int_equal(nth(&scene, ELEMENT_DNAT, 0)->family, AF_INET);
+        assert_int_equal(nth(&scene, ELEMENT_DNAT, 0)->ports.first, 80);
+        assert_int_equal(nth(&scene, ELEMENT_DNAT, 1)->family, AF_INET6);
+        assert_int_equal(nth(&scene, ELEMENT_DNAT, 1)->ports.first, 81);
+        assert_int_equal(count(&scene, ELEMENT_DNAT_HOST), 1);
+        check_address(&nth(&scene, ELEMENT_DNAT_HOST, 0)->address, "2001:db8::1");
+}
+
+static void test_nothing_for_what_is_not_exposed(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+        Container *container = build_on_bridge(2, "80");
+
+        container->state = CONTAINER_RESTARTING;
+        scene_make(&scene, container);
+        scene_desire(&scene);
+        assert_int_equal(scene.elements.count, 0);
+}
+
+static void test_range_is_one_element(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+        const Element *range;
+
+        scene_make(&scene, build_on_bridge(2, "20000-29999/udp,127.0.0.1:300-301"));
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_DNAT_RANGE), 3);
+        assert_int_equal(count(&scene, ELEMENT_DNAT), 0);
+        range = nth(&scene, ELEMENT_DNAT_RANGE, 0);
+        assert_int_equal(range->prefix.length, 0);
+        assert_int_equal(range->prefix.address.family, AF_INET);
+        assert_int_equal(range->ports.last, 29999);
+        range = nth(&scene, ELEMENT_DNAT_RANGE, 1);
+        assert_int_equal(range->prefix.length, 32);
+        check_address(&range->prefix.address, "127.0.0.1");
+}
+
+static void test_shifted_range(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+
+        scene_make(&scene, build_on_bridge(2, "0.0.0.0:8000-8010:9000-9010"));
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_DNAT), 11);
+        assert_int_equal(nth(&scene, ELEMENT_DNAT, 10)->ports.first, 8010);
+        assert_int_equal(nth(&scene, ELEMENT_DNAT, 10)->target_port, 9010);
+        assert_int_equal(count(&scene, ELEMENT_ALLOW), 1);
+        assert_int_equal(nth(&scene, ELEMENT_ALLOW, 0)->ports.last, 9010);
+}
+
+/* Several host ports may lead to one port of the container, and to ranges that overlap there. */
+static void test_allowed_ranges_merge(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+        const Element *allow;
+
+        scene_make(&scene, build_on_bridge(
+                                   2, "0.0.0.0:1:80,0.0.0.0:2:80,0.0.0.0:100-110,0.0.0.0:200-210:105-115,0.0.0.0:3:112"));
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_ALLOW), 2);
+        allow = nth(&scene, ELEMENT_ALLOW, 0);
+        assert_int_equal(allow->ports.first, 80);
+        assert_int_equal(allow->ports.last, 80);
+        allow = nth(&scene, ELEMENT_ALLOW, 1);
+        assert_int_equal(allow->ports.first, 100);
+        assert_int_equal(allow->ports.last, 115);
+}
+
+static void test_paths(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+
+        scene_make(&scene, build_on_bridge(2, "80"));
+        scene.record->path4 = (RecordPath) { .known = true, .ifname = "docker0", .localnet = true };
+        assert_int_equal(prefix_parse("172.17.0.0/16", &scene.record->path4.neighbours), 0);
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_HAIRPIN), 1);
+        assert_int_equal(nth(&scene, ELEMENT_HAIRPIN, 0)->prefix.length, 16);
+        assert_int_equal(count(&scene, ELEMENT_LOCALNET), 1);
+        assert_string_equal(nth(&scene, ELEMENT_LOCALNET, 0)->name, "docker0");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_one_port),
+                cmocka_unit_test(test_families),
+                cmocka_unit_test(test_nothing_for_what_is_not_exposed),
+                cmocka_unit_test(test_range_is_one_element),
+                cmocka_unit_test(test_shifted_range),
+                cmocka_unit_test(test_allowed_ranges_merge),
+                cmocka_unit_test(test_paths),
+        };
+
+        return cmocka_run_group_tests_name("desired", tests, NULL, NULL);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/model/model.h"
+#include "tests/cmocka.h"
+#include "tests/unit/model/builder.h"
+
+/* Whole histories of the model, with a kernel that is an array. */
+
+static Model *model_make(void) {
+        Model *model;
+
+        assert_int_equal(model_new(&model), 0);
+        return model;
+}
+
+static void put(Model *model, Container *container) {
+        assert_true(model_put(model, container) >= 0);
+}
+
+static const char *id_of(unsigned number, char buffer[static CONTAINER_ID_SIZE + 1]) {
+        snprintf(buffer, CONTAINER_ID_SIZE + 1, "%064x", number);
+        return buffer;
+}
+
+static bool drop(Model *model, unsigned number) {
+        char id[CONTAINER_ID_SIZE + 1];
+
+        return model_remove(model, id_of(number, id));
+}
+
+static Record *find(Model *model, unsigned number) {
+        char id[CONTAINER_ID_SIZE + 1];
+
+        return model_find(model, id_of(number, id));
+}
+
+/* Decides, and returns how much had to change; the plan is checked against what it starts from. */
+static size_t settle(Model *model) {
+        size_t changed;
+        Plan plan;
+
+        assert_int_equal(model_decide(model, &plan), 0);
+        changed = plan.remove.count + plan.add.count;
+        assert_int_equal(model_actual(model)->count - plan.remove.count + plan.add.count, model_desired(model)->count);
+        plan_done(&plan);
+        model_commit(model);
+        return changed;
+}
+
+static void test_put_and_remove(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+
+        put(model, build_on_bridge(2, "80"));
+        assert_int_equal(settle(model), 7);
+        assert_int_equal(model_put(model, build_on_bridge(2, "80")), 0);
+        assert_int_equal(settle(model), 0);
+        assert_true(drop(model, 2));
+        assert_false(drop(model, 2));
+        assert_int_equal(settle(model), 7);
+        assert_int_equal(model_actual(model)->count, 0);
+}
+
+static void test_departed_are_kept_until_forgotten(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+        size_t n;
+
+        put(model, build_on_bridge(2, "80"));
+        drop(model, 2);
+        (void) model_departed(model, &n);
+        assert_int_equal(n, 1);
+        model_forget_departed(model);
+        (void) model_departed(model, &n);
+        assert_int_equal(n, 0);
+}
+
+static void test_new_address(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+        Container *moved = build_container(2, "80");
+
+        put(model, build_on_bridge(2, "80"));
+        put(model, build_on_bridge(3, "80"));
+        settle(model);
+        build_network(moved, "bridge", "172.17.9.9", "", true);
+        put(model, moved);
+        settle(model);
+        assert_int_equal(find(model, 2)->claims[0].state, CLAIM_EXPOSED);
+        assert_int_equal(find(model, 3)->claims[0].state, CLAIM_CONFLICT);
+}
+
+/* The kernel remembers who held a port when the daemon did not run. */
+static void test_holder_survives_restart(void **state _unused_) {
+        _cleanup_(model_freep) Model *before = model_make(), *after = model_make();
+
+        put(before, build_on_bridge(5, "80,443"));
+        settle(before);
+        put(before, build_on_bridge(2, "80"));
+        settle(before);
+        assert_int_equal(find(before, 5)->claims[0].state, CLAIM_EXPOSED);
+
+        assert_int_equal(model_set_actual(after, model_actual(before)), 0);
+        put(after, build_on_bridge(2, "80"));
+        put(after, build_on_bridge(5, "80,443"));
+        model_adopt_holders(after);
+        assert_int_equal(settle(after), 0);
+        assert_int_equal(find(after, 5)->claims[0].state, CLAIM_EXPOSED);
+        assert_int_equal(find(after, 2)->claims[0].state, CLAIM_CONFLICT);
+}
+
+static void test_hairpin_ports(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+
+        assert_int_equal(model_add_hairpin_port(model, "veth1"), 0);
+        assert_int_equal(model_add_hairpin_port(model, "veth0"), 0);
+        assert_int_equal(model_add_hairpin_port(model, "veth1"), 0);
+        assert_int_equal(settle(model), 2);
+        model_remove_hairpin_port(model, "veth1");
+        assert_int_equal(settle(model), 1);
+        assert_string_equal(model_actual(model)->items[0].name, "veth0");
+}
+
+/* Networks that come and go leave no names behind, and none that is in use is lost. */
+static void test_names_are_renewed(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+
+        put(model, build_on_bridge(1, "80"));
+        assert_int_equal(model_add_hairpin_port(model, "veth0"), 0);
+        for (unsigned i = 2; i < 5000; i++) {
+                Container *container = build_container(i, "81");
+                char name[32];
+
+                snprintf(name, sizeof(name), "net%u", i);
+                build_network(container, name, "10.0.0.2", "", true);
+                put(model, container);
+                settle(model);
+                drop(model, i);
+                model_forget_departed(model);
+        }
+        settle(model);
+        assert_int_equal(settle(model), 0);
+        assert_int_equal(model_actual(model)->count, 8);
+}
+
+static void test_count(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+        ModelCounts counts;
+
+        put(model, build_on_bridge(1, "80,100-109/udp"));
+        put(model, build_on_bridge(2, "80,81,x"));
+        put(model, build_container(3, "82"));
+        settle(model);
+        model_count(model, &counts);
+        assert_int_equal(counts.exposed_ports, 12);
+        assert_int_equal(counts.exposed_containers, 2);
+        assert_int_equal(counts.claims[CLAIM_CONFLICT], 1);
+        assert_int_equal(counts.claims[CLAIM_INVALID], 1);
+        assert_int_equal(counts.claims[CLAIM_WAITING], 1);
+}
+
+/* Random histories. A linear congruential generator: the same on every machine. */
+
+enum { UNIVERSE = 24, STEPS = 400, HISTORIES = 60 };
+
+static uint32_t random_next(uint32_t *seed) {
+        *seed = *seed * 1664525 + 1013904223;
+        return *seed >> 8;
+}
+
+static const char *const random_labels[] = {
+        "80", "80", "8080:80", "80-90", "85-95:185-195", "127.0.0.1:80", "0.0.0.0:80,[::]:81", "53/udp,53", "x,80",
+        "192.0.2.1:80-90", "[2001:db8::1]:80", "1-65535", "70-84,100", "",
+};
+
+static Container *random_container(unsigned number, uint32_t *seed) {
+        const char *label = random_labels[random_next(seed) % ELEMENTSOF(random_labels)];
+        Container *container;
+
+        switch (random_next(seed) % 8) {
+        case 0:
+                return build_container(number, label);
+        case 1:
+                container = build_container(number, label);
+                build_network(container, "other", "10.0.0.1", "", true); /* the same for all: duplicates */
+                return container;
+        default:
+                container = build_on_bridge(number, label);
+                container->created = random_next(seed) % 4;
+                return container;
+        }
+}
+
+static int compare_for_qsort(const void *a, const void *b) {
+        return element_compare_key(a, b);
+}
+
+/* The kernel: removes, then adds, and refuses as nftables does. */
+static void apply(Elements *kernel, const Plan *plan) {
+        for (size_t i = 0; i < plan->remove.count; i++) {
+                size_t at = 0;
+
+                while (at < kernel->count && element_compare(&kernel->items[at], &plan->remove.items[i]) != 0)
+                        at++;
+                assert_true(at < kernel->count);
+                kernel->items[at] = kernel->items[--kernel->count];
+        }
+        for (size_t i = 0; i < plan->add.count; i++) {
+                for (size_t k = 0; k < kernel->count; k++)
+                        assert_int_not_equal(element_compare_key(&kernel->items[k], &plan->add.items[i]), 0);
+                assert_int_equal(elements_append(kernel, &plan->add.items[i]), 0);
+        }
+        if (kernel->count > 0)
+                qsort(kernel->items, kernel->count, sizeof(*kernel->items), compare_for_qsort);
+}
+
+static void check_same(const Elements *a, const Elements *b) {
+        assert_int_equal(a->count, b->count);
+        for (size_t i = 0; i < a->count; i++)
+                assert_int_equal(element_compare(&a->items[i], &b->items[i]), 0);
+}
+
+static void check_no_overlap(const Model *model) {
+        size_t n;
+        Record *const *records = model_records(model, &n);
+
+        for (size_t i = 0; i < n; i++)
+                for (size_t a = 0; a < records[i]->n_claims; a++)
+                        for (size_t k = 0; k <= i; k++)
+                                for (size_t b = 0; b < records[k]->n_claims; b++) {
+                                        const Claim *x = &records[i]->claims[a], *y = &records[k]->claims[b];
+
+                                        if (x != y && x->state == CLAIM_EXPOSED && y->state == CLAIM_EXPOSED)
+                                                assert_false(entry_overlaps(&x->entry, &y->entry));
+                                }
+}
+
+/* No claim waits for a port that nobody holds. */
+static void check_conflicts_are_real(const Model *model) {
+        size_t n;
+        Record *const *records = model_records(model, &n);
+
+        for (size_t i = 0; i < n; i++)
+                for (size_t a = 0; a < records[i]->n_claims; a++) {
+                        const Claim *claim = &records[i]->claims[a];
+                        bool real = false;
+
+                        if (claim->state != CLAIM_CONFLICT)
+                                continue;
+                        for (size_t b = 0; b < claim->other->n_claims; b++)
+                                real |= claim->other->claims[b].state == CLAIM_EXPOSED &&
+                                        entry_overlaps(&claim->other->claims[b].entry, &claim->entry);
+                        assert_true(real);
+                }
+}
+
+static void random_step(Model *model, uint32_t *seed) {
+        unsigned number = 1 + random_next(seed) % UNIVERSE;
+
+        if (random_next(seed) % 3 == 0)
+                drop(model, number);
+        else
+                put(model, random_container(number, seed));
+}
+
+static void history(uint32_t seed) {
+        _cleanup_(model_freep) Model *model = model_make();
+        Elements kernel = {};
+
+        for (unsigned step = 0; step < STEPS; step++) {
+                Plan plan;
+
+                random_step(model, &seed);
+                if (random_next(&seed) % 2 == 0)
+                        continue;
+                assert_int_equal(model_decide(model, &plan), 0);
+                apply(&kernel, &plan);
+                check_same(&kernel, model_desired(model));
+                check_no_overlap(model);
+                check_conflicts_are_real(model);
+                plan_done(&plan);
+                model_commit(model);
+                assert_int_equal(settle(model), 0);
+        }
+        elements_done(&kernel);
+}
+
+static void test_random_histories(void **state _unused_) {
+        for (uint32_t seed = 1; seed <= HISTORIES; seed++)
+                history(seed);
+}
+
+/* However the containers came, with nobody holding a port before the end the result is the same. */
+static void test_order_does_not_matter(void **state _unused_) {
+        for (uint32_t round = 1; round <= HISTORIES; round++) {
+                _cleanup_(model_freep) Model *forward = model_make(), *backward = model_make();
+                Plan plan;
+
+                for (unsigned i = 1; i <= UNIVERSE; i++) {
+                        uint32_t seed = round * 1000 + i;
+
+                        put(forward, random_container(i, &seed));
+                }
+                for (unsigned i = UNIVERSE; i > 0; i--) {
+                        uint32_t seed = round * 1000 + i;
+
+                        put(backward, random_container(i, &seed));
+                        if (i % 3 == 0) { /* come, gone, come again */
+                                seed = round * 1000 + i;
+                                drop(backward, i);
+                                put(backward, random_container(i, &seed));
+                        }
+                }
+                assert_int_equal(model_decide(forward, &plan), 0);
+                plan_done(&plan);
+                assert_int_equal(model_decide(backward, &plan), 0);
+                plan_done(&plan);
+                check_same(model_desired(forward), model_desired(backward));
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_put_and_remove),
+                cmocka_unit_test(test_departed_are_kept_until_forgotten),
+                cmocka_unit_test(test_new_address),
+                cmocka_unit_test(test_holder_survives_restart),
+                cmocka_unit_test(test_hairpin_ports),
+                cmocka_unit_test(test_names_are_renewed),
+                cmocka_unit_test(test_count),
+                cmocka_unit_test(test_random_histories),
+                cmocka_unit_test(test_order_does_not_matter),
+        };
+
+        return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}
