@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "common/macros.h"
+#include "daemon/model/container.h"
+
+/* The Docker Engine API (HTTP over a unix socket), by libcurl's multi interface in the caller's event loop. Nothing
+ * here blocks, and nothing here knows of exposures. The client connects, negotiates the version (GET /_ping),
+ * subscribes to /events, reconnects for ever with capped exponential backoff and jitter, and notices a dead peer by
+ * a probe on a fresh connection. */
+
+typedef enum DockerEventAction {
+        DOCKER_EVENT_START,
+        DOCKER_EVENT_DIE,        /* died (Podman), too */
+        DOCKER_EVENT_PAUSE,      /* pause and unpause */
+        DOCKER_EVENT_RENAME,
+        DOCKER_EVENT_HEALTH,     /* health_status */
+        DOCKER_EVENT_DESTROY,    /* remove (Podman), too */
+        DOCKER_EVENT_CONNECT,    /* a network was connected */
+        DOCKER_EVENT_DISCONNECT, /* and disconnected */
+        _DOCKER_EVENT_MAX,
+} DockerEventAction;
+
+typedef struct DockerEvent {
+        DockerEventAction action;
+        char container[CONTAINER_ID_SIZE + 1];
+        int64_t time;        /* nanoseconds since the epoch, by the engine's clock; 0 if absent */
+        bool replayed;       /* older than this subscription: it only says "look again" */
+        bool labelled;       /* attributes hold a label that begins with "calico.expose" (any case); never set for
+                                CONNECT and DISCONNECT: these do not carry labels */
+        const char *network; /* CONNECT, DISCONNECT: the network's ID, with Podman its name ("" otherwise); valid during
+                                the call */
+} DockerEvent;
+
+typedef enum DockerInspectOutcome {
+        DOCKER_INSPECT_OK,
+        DOCKER_INSPECT_GONE,   /* 404 */
+        DOCKER_INSPECT_FAILED, /* refused, unreadable, timed out, disconnected: ask again */
+} DockerInspectOutcome;
+
+/* The rows of one list: all running, paused and restarting containers that carry a label of ours (those without are
+ * dropped as they are read). Sorted by ID, each ID once. */
+typedef struct DockerList {
+        Container **containers; /* handed over: a handler may take items out and leave NULL */
+        size_t n_containers;
+        bool truncated; /* the answer was over the cap or a row could not be read: absent does not mean gone */
+} DockerList;
+
+/* All are set. They are called from the loop, in the order in which things happened; each may call anything here,
+ * docker_client_free() too. Strings are valid during the call, in one line and fit to be shown. */
+typedef struct DockerHandlers {
+        /* The subscription stands: events flow from now on. version: "20.10.24", "Podman 4.3.1", "unknown"; api: what
+         * both sides speak, "1.41". */
+        void (*connected)(void *userdata, const char *version, const char *api);
+        /* The engine is away. reason: one line for the log; retry: microseconds until the next attempt. Called once
+         * when a connection is lost or the first attempt fails, and again only when the reason changes. */
+        void (*disconnected)(void *userdata, const char *reason, uint64_t retry);
+        void (*event)(void *userdata, const DockerEvent *event);
+        /* Events were lost (a line over the cap, unreadable JSON): list again. */
+        void (*events_lost)(void *userdata, const char *reason);
+        /* error: 0, or negative errno with list == NULL and the reason; -ENOTCONN: the connection was lost meanwhile. */
+        void (*listed)(void *userdata, DockerList *list, int error, const char *reason);
+        /* container: handed over, with DOCKER_INSPECT_OK only (else NULL). */
+        void (*inspected)(void *userdata, const char *id, DockerInspectOutcome outcome, Container *container,
+                          const char *reason);
+} DockerHandlers;
+
+typedef struct DockerClient DockerClient;
+
+/* Copies socket_path and the handlers. The first attempt to connect is made when the loop runs. Returns 0, -ENOMEM,
+ * -ENAMETOOLONG for a path that no unix socket can have, or what sd-event says. Where memory ends later, so that the
+ * handlers cannot be told what they rely on, the loop is left (sd_event_exit()) with -ENOMEM. */
+int docker_client_new(sd_event *event, const char *socket_path, const DockerHandlers *handlers, void *userdata,
+                      DockerClient **ret);
+DockerClient *docker_client_free(DockerClient *client);
+DEFINE_CLEANUP(DockerClient, docker_client_free)
+
+bool docker_client_is_connected(const DockerClient *client);
+
+/* Asks for a list; one that is under way is followed by a second one, and handlers->listed comes for both. Does nothing
+ * when not connected. Returns 0 or -ENOMEM. */
+int docker_client_list(DockerClient *client);
+
+/* Asks for one container. A request for one that is under way already is made after it (its answer may be older than
+ * the reason for asking): handlers->inspected comes once for the last one only. At most DOCKER_INSPECTS_MAX are under
+ * way at a time, the others queue. Fails the request (DOCKER_INSPECT_FAILED, from the loop) when not connected. Returns 0,
+ * -EINVAL if that is no full container ID, or -ENOMEM. */
+#define DOCKER_INSPECTS_MAX 8
+int docker_client_inspect(DockerClient *client, const char *id);

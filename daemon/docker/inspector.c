@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/docker/inspector.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/array.h"
+#include "daemon/docker/decode.h"
+
+#define STATUS_NOT_FOUND 404
+
+struct Inspect {
+        STAILQ_ENTRY(Inspect) entry;
+        Inspector *inspector;
+        char id[CONTAINER_ID_SIZE + 1];
+        HttpRequest *request; /* NULL while it waits in the queue */
+        TextBuffer body;
+        bool again; /* asked for once more while it is under way */
+};
+
+static void inspect_free(Inspect *inspect) {
+        http_request_free(inspect->request);
+        text_buffer_done(&inspect->body);
+        free(inspect);
+}
+
+static int compare_inspect(const void *key, const void *item) {
+        return strcmp(key, (*(Inspect *const *) item)->id);
+}
+
+static size_t inspector_find(const Inspector *inspector, const char *id, Inspect **ret) {
+        size_t i = array_lower_bound(id, inspector->items, inspector->n_items, sizeof(Inspect *), compare_inspect);
+
+        *ret = i < inspector->n_items && strcmp(inspector->items[i]->id, id) == 0 ? inspector->items[i] : NULL;
+        return i;
+}
+
+/* It is not in the queue. */
+static void inspector_remove(Inspector *inspector, Inspect *inspect) {
+        Inspect *found;
+        size_t i = inspector_find(inspector, inspect->id, &found);
+
+        array_remove(&inspector->items, &inspector->n_items, i, sizeof(Inspect *));
+        inspect_free(inspect);
+}
+
+static int on_body(void *userdata, const char *data, size_t size) {
+        Inspect *inspect = userdata;
+
+        return text_buffer_append(&inspect->body, data, size, OBJECT_SIZE_MAX);
+}
+
+static void tell(Inspect *inspect, const HttpResult *result) {
+        Notices *notices = inspect->inspector->link->notices;
+        Container *container = NULL;
+        int r;
+
+        if (result->status == STATUS_NOT_FOUND) {
+                notices_inspect_failed(notices, inspect->id, DOCKER_INSPECT_GONE, result->reason);
+                return;
+        }
+        if (result->error < 0) {
+                notices_inspect_failed(notices, inspect->id, DOCKER_INSPECT_FAILED, result->reason);
+                return;
+        }
+        r = docker_inspect_decode(inspect->body.text, inspect->body.size, &container);
+        if (r >= 0 && strcmp(container->id, inspect->id) != 0) {
+                container_free(container);
+                r = -EBADMSG;
+        }
+        if (r < 0)
+                notices_inspect_failed(notices, inspect->id, DOCKER_INSPECT_FAILED,
+                                       r == -ENOMEM ? strerror(ENOMEM) : "the answer is no description of it");
+        else
+                notices_inspected(notices, inspect->id, container);
+}
+
+static void inspector_run(Inspector *inspector);
+
+static void on_done(void *userdata, const HttpResult *result) {
+        Inspect *inspect = userdata;
+        Inspector *inspector = inspect->inspector;
+
+        inspector->n_running--;
+        if (inspect->again) {
+                inspect->again = false;
+                inspect->request = http_request_free(inspect->request);
+                text_buffer_clear(&inspect->body);
+                STAILQ_INSERT_TAIL(&inspector->queue, inspect, entry);
+        } else {
+                tell(inspect, result);
+                inspector_remove(inspector, inspect);
+        }
+        inspector_run(inspector);
+}
+
+static int inspect_start(Inspect *inspect) {
+        const DockerLink *link = inspect->inspector->link;
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/containers/%s/json", link->prefix, inspect->id);
+        return http_get(link->http,
+                        &(HttpOptions) {
+                                .path = path,
+                                .timeout = link->times.inspect,
+                                .body = on_body,
+                                .done = on_done,
+                                .userdata = inspect,
+                        },
+                        &inspect->request);
+}
+
+static void inspector_run(Inspector *inspector) {
+        while (inspector->n_running < DOCKER_INSPECTS_MAX && !STAILQ_EMPTY(&inspector->queue)) {
+                Inspect *inspect = STAILQ_FIRST(&inspector->queue);
+                int r;
+
+                STAILQ_REMOVE_HEAD(&inspector->queue, entry);
+                r = inspect_start(inspect);
+                if (r < 0) {
+                        notices_inspect_failed(inspector->link->notices, inspect->id, DOCKER_INSPECT_FAILED,
+                                               strerror(-r));
+                        inspector_remove(inspector, inspect);
+                } else
+                        inspector->n_running++;
+        }
+}
+
+void inspector_init(Inspector *inspector, const DockerLink *link) {
+        *inspector = (Inspector) { .link = link };
+        STAILQ_INIT(&inspector->queue);
+}
+
+int inspector_add(Inspector *inspector, const char *id) {
+        Inspect *inspect;
+        size_t i;
+        int r;
+
+        i = inspector_find(inspector, id, &inspect);
+        if (inspect) {
+                inspect->again = inspect->request;
+                return 0;
+        }
+        inspect = calloc(1, sizeof(*inspect));
+        if (!inspect)
+                return -ENOMEM;
+        r = array_insert_gap(&inspector->items, &inspector->n_items, &inspector->capacity, i, sizeof(Inspect *));
+        if (r < 0) {
+                free(inspect);
+                return r;
+        }
+        inspect->inspector = inspector;
+        strcpy(inspect->id, id);
+        inspector->items[i] = inspect;
+        STAILQ_INSERT_TAIL(&inspector->queue, inspect, entry);
+        inspector_run(inspector);
+        return 0;
+}
+
+void inspector_fail(Inspector *inspector, const char *reason) {
+        for (size_t i = 0; i < inspector->n_items; i++) {
+                notices_inspect_failed(inspector->link->notices, inspector->items[i]->id, DOCKER_INSPECT_FAILED,
+                                       reason);
+                inspect_free(inspector->items[i]);
+        }
+        inspector->n_items = inspector->n_running = 0;
+        STAILQ_INIT(&inspector->queue);
+}
+
+void inspector_done(Inspector *inspector) {
+        for (size_t i = 0; i < inspector->n_items; i++)
+                inspect_free(inspector->items[i]);
+        free(inspector->items);
+        *inspector = (Inspector) {};
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "daemon/docker/link.h"
+#include "daemon/docker/splitter.h"
+
+/* GET /containers/json: rows are decoded as they arrive, and those without a label of ours dropped at once. */
+typedef struct Lister {
+        const DockerLink *link;
+        HttpRequest *request; /* NULL while there is none under way */
+        ArraySplitter rows;
+        DockerList list;
+        size_t capacity;
+        bool again;
+} Lister;
+
+/* See docker_client_list(). The link has an Http. */
+int lister_start(Lister *lister);
+/* The connection is lost: what is under way has failed. */
+void lister_fail(Lister *lister, const char *reason);
+void lister_done(Lister *lister);

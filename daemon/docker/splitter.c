@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/docker/splitter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/array.h"
+#include "common/macros.h"
+
+/* A buffer that one huge label made grow does not stay that large for the daemon's life. */
+#define BUFFER_KEEP_MAX (64 * 1024)
+
+int text_buffer_append(TextBuffer *buffer, const char *data, size_t size, size_t maximum) {
+        int r;
+
+        if (size > maximum || buffer->size > maximum - size)
+                return -EMSGSIZE;
+        if (size == 0)
+                return 0;
+        r = array_reserve(&buffer->text, &buffer->capacity, buffer->size + size, 1);
+        if (r < 0)
+                return r;
+        memcpy(buffer->text + buffer->size, data, size);
+        buffer->size += size;
+        return 0;
+}
+
+void text_buffer_clear(TextBuffer *buffer) {
+        if (buffer->capacity > BUFFER_KEEP_MAX)
+                text_buffer_done(buffer);
+        buffer->size = 0;
+}
+
+void text_buffer_done(TextBuffer *buffer) {
+        free(buffer->text);
+        *buffer = (TextBuffer) {};
+}
+
+/* Keeps the piece's next part; where it gets too long, says so once and drops it. */
+static int keep(TextBuffer *buffer, bool *skipping, const char *data, size_t size, size_t maximum,
+                SplitterHandler handler, void *userdata) {
+        int r;
+
+        if (*skipping)
+                return 0;
+        r = text_buffer_append(buffer, data, size, maximum);
+        if (r != -EMSGSIZE)
+                return r;
+        *skipping = true;
+        text_buffer_clear(buffer);
+        return handler(userdata, NULL, 0);
+}
+
+/* The piece ends with this part. One that came in a single chunk, as nearly all do, is not copied. */
+static int hand_out(TextBuffer *buffer, bool *skipping, const char *data, size_t size, size_t maximum,
+                    SplitterHandler handler, void *userdata) {
+        int r;
+
+        if (buffer->size == 0 && !*skipping && size <= maximum)
+                return size > 0 ? handler(userdata, data, size) : 0;
+        r = keep(buffer, skipping, data, size, maximum, handler, userdata);
+        if (r >= 0 && !*skipping)
+                r = handler(userdata, buffer->text, buffer->size);
+        *skipping = false;
+        text_buffer_clear(buffer);
+        return r;
+}
+
+int line_splitter_feed(LineSplitter *splitter, const char *data, size_t size, SplitterHandler handler, void *userdata) {
+        const char *end = data + size;
+
+        while (data < end) {
+                const char *newline = memchr(data, '\n', (size_t) (end - data));
+                size_t part = (size_t) ((newline ? newline : end) - data);
+                int r;
+
+                if (newline)
+                        r = hand_out(&splitter->line, &splitter->skipping, data, part, LINE_SIZE_MAX, handler, userdata);
+                else
+                        r = keep(&splitter->line, &splitter->skipping, data, part, LINE_SIZE_MAX, handler, userdata);
+                if (r < 0)
+                        return r;
+                data += part + (newline ? 1 : 0);
+        }
+        return 0;
+}
+
+void line_splitter_done(LineSplitter *splitter) {
+        text_buffer_done(&splitter->line);
+}
+
+/* Bytes until the object's end, with it, or all of them if it ends later; *ret_ended says which. */
+static size_t scan_object(ArraySplitter *splitter, const char *data, size_t size, bool *ret_ended) {
+        for (size_t i = 0; i < size; i++) {
+                char c = data[i];
+
+                if (splitter->escaped)
+                        splitter->escaped = false;
+                else if (splitter->in_string) {
+                        splitter->escaped = c == '\\';
+                        splitter->in_string = c != '"';
+                } else if (c == '"')
+                        splitter->in_string = true;
+                else if (c == '{' || c == '[')
+                        splitter->depth++;
+                else if ((c == '}' || c == ']') && --splitter->depth == 0) {
+                        *ret_ended = true;
+                        return i + 1;
+                }
+        }
+        *ret_ended = false;
+        return size;
+}
+
+static int feed_object(ArraySplitter *splitter, const char *data, size_t size, SplitterHandler handler, void *userdata,
+                       size_t *ret_used) {
+        bool ended;
+        size_t used = scan_object(splitter, data, size, &ended);
+        int r;
+
+        if (ended) {
+                splitter->state = ARRAY_AFTER;
+                r = hand_out(&splitter->object, &splitter->skipping, data, used, OBJECT_SIZE_MAX, handler, userdata);
+        } else
+                r = keep(&splitter->object, &splitter->skipping, data, used, OBJECT_SIZE_MAX, handler, userdata);
+        *ret_used = used;
+        return r;
+}
+
+/* One byte between the objects. Returns 1 if an object begins with it, else 0 or -EBADMSG. */
+static int step_between(ArraySplitter *splitter, char c) {
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+                return 0;
+        if (splitter->state == ARRAY_BEFORE && c == '[')
+                splitter->state = ARRAY_FIRST;
+        else if (splitter->state == ARRAY_AFTER && c == ',')
+                splitter->state = ARRAY_ELEMENT;
+        else if ((splitter->state == ARRAY_FIRST || splitter->state == ARRAY_AFTER) && c == ']')
+                splitter->state = ARRAY_END;
+        else if ((splitter->state == ARRAY_FIRST || splitter->state == ARRAY_ELEMENT) && c == '{') {
+                splitter->state = ARRAY_INSIDE;
+                return 1;
+        } else
+                return -EBADMSG;
+        return 0;
+}
+
+int array_splitter_feed(ArraySplitter *splitter, const char *data, size_t size, SplitterHandler handler,
+                        void *userdata) {
+        int r;
+
+        splitter->total += size;
+        if (splitter->total > LIST_SIZE_MAX)
+                return -EMSGSIZE;
+        while (size > 0) {
+                size_t used = 0;
+
+                if (splitter->state != ARRAY_INSIDE) {
+                        r = step_between(splitter, *data);
+                        used = r == 0; /* the brace is read again as the object's first byte */
+                } else
+                        r = feed_object(splitter, data, size, handler, userdata, &used);
+                if (r < 0)
+                        return r;
+                data += used;
+                size -= used;
+        }
+        return 0;
+}
+
+void array_splitter_done(ArraySplitter *splitter) {
+        text_buffer_done(&splitter->object);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "tests/cmocka.h"
+
+#include "daemon/docker/client-times.h"
+#include "daemon/docker/client.h"
+#include "tests/unit/docker/fake-engine.h"
+
+/* A client and a fake engine in one loop, and a record of all that the handlers were told. */
+typedef struct Harness {
+        sd_event *event;
+        char directory[64];
+        char socket[96];
+        FakeEngine *engine; /* NULL until harness_start_engine() */
+        DockerClient *client;
+        DockerTimes times; /* short; a test may change them before harness_start_client() */
+
+        char *log[4096]; /* "connected 20.10.24 1.41", "die 80a8", "listed 2", "inspected 80a8 ok" ... */
+        size_t n_log;
+        size_t seen; /* lines that harness_expect() has been through */
+        uint64_t retry;
+        /* Called at the end of each handler, with the line just written; may be NULL. */
+        void (*hook)(struct Harness *harness, const char *line);
+} Harness;
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define ID_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+
+#define EVENT(action, id) \
+        "{\"Type\":\"container\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"" id "\",\"Attributes\":{}}}"
+#define ROW(id, label) \
+        "{\"Id\":\"" id "\",\"Created\":1,\"State\":\"running\",\"Labels\":{\"" label "\":\"80\"}}"
+
+int harness_setup(void **state);
+int harness_teardown(void **state);
+
+void harness_start_engine(Harness *harness);
+void harness_start_client(Harness *harness);
+/* Both, and until the client is connected. */
+void harness_connect(Harness *harness);
+
+/* Runs the loop until the next lines of the log are these; fails after a deadline, or at another line. */
+void harness_expect(Harness *harness, const char *line);
+/* The same for a line that begins so. */
+void harness_expect_prefix(Harness *harness, const char *prefix);
+/* Runs the loop until the condition holds; fails after a deadline. */
+#define harness_wait(harness, condition)                                                                    \
+        do {                                                                                                \
+                uint64_t _deadline = harness_now() + 20 * 1000000;                                          \
+                while (!(condition)) {                                                                      \
+                        if (harness_now() > _deadline)                                                      \
+                                fail_msg("waited in vain for %s", #condition);                              \
+                        harness_step(harness);                                                              \
+                }                                                                                           \
+        } while (0)
+void harness_step(Harness *harness);
+uint64_t harness_now(void);
+/* Runs the loop for that long; fails if a handler is told anything. Only where nothing is to happen. */
+void harness_expect_silence(Harness *harness, uint64_t microseconds);

@@ -1,0 +1,803 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/cmocka.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/docker/decode.h"
+#include "daemon/docker/splitter.h"
+#include "tests/unit/docker/fixture.h"
+
+#define ID "80a8cc77863143a0a63ee5e1a5aa3c7789803e974cfd03d55781d6385d4c47ea"
+#define ROWS_MAX 8
+
+typedef int (*Decode)(const char *text, size_t size, Container **ret);
+
+/* From a copy that is not terminated, so that what is read behind it is found. */
+static int decode(Decode function, const char *text, Container **ret) {
+        size_t size = strlen(text);
+        char *copy = malloc(size ? size : 1);
+        int r;
+
+        memcpy(copy, text, size);
+        r = function(copy, size, ret);
+        free(copy);
+        return r;
+}
+
+/* What everybody who reads the record relies on. */
+static void assert_sane(const Container *container) {
+        assert_true(container_id_is_valid(container->id));
+        assert_non_null(container->name);
+        assert_non_null(container->image_id);
+        assert_non_null(container->network_mode);
+        assert_in_range(container->state, 0, _CONTAINER_STATE_MAX - 1);
+        assert_in_range(container->health, 0, _CONTAINER_HEALTH_MAX - 1);
+        assert_in_range(container->n_labels, 0, CONTAINER_LABELS_MAX);
+        assert_in_range(container->n_networks, 0, CONTAINER_NETWORKS_MAX);
+        assert_in_range(container->n_published, 0, CONTAINER_PUBLISHED_MAX);
+        for (size_t i = 0; i < container->n_networks; i++) {
+                assert_non_null(container->networks[i].id);
+                assert_non_null(container->networks[i].endpoint_id);
+                if (i > 0)
+                        assert_true(strcmp(container->networks[i - 1].name, container->networks[i].name) <= 0);
+        }
+        for (size_t i = 0; i < container->n_labels; i++) {
+                assert_in_range(strlen(container->labels[i].value), 0, CONTAINER_LABEL_SIZE_MAX);
+                if (i > 0)
+                        assert_true(strcmp(container->labels[i - 1].key, container->labels[i].key) <= 0);
+        }
+}
+
+/* The record in a few lines. */
+static const char *describe(const Container *c, char buffer[static 4096]) {
+        char a[ADDRESS_TEXT_SIZE], b[ADDRESS_TEXT_SIZE], g[ADDRESS_TEXT_SIZE], h[ADDRESS_TEXT_SIZE];
+        int n;
+
+        n = snprintf(buffer, 4096, "%.4s %s %s %s mode=%.14s image=%.12s%s\n", c->id, c->name,
+                     container_state_to_string(c->state), container_health_to_string(c->health), c->network_mode,
+                     c->image_id, c->truncated ? " truncated" : "");
+        for (size_t i = 0; i < c->n_networks; i++) {
+                const ContainerNetwork *w = &c->networks[i];
+
+                n += snprintf(buffer + n, 4096 - (size_t) n, "net %s %.4s %.4s %s %s via %s %s mac %02x%02x\n", w->name,
+                              w->id, w->endpoint_id, address_format(&w->ipv4, a), address_format(&w->ipv6, b),
+                              address_format(&w->gateway4, g), address_format(&w->gateway6, h), w->mac[0], w->mac[5]);
+        }
+        for (size_t i = 0; i < c->n_labels; i++)
+                n += snprintf(buffer + n, 4096 - (size_t) n, "label %s=%s\n", c->labels[i].key, c->labels[i].value);
+        for (size_t i = 0; i < c->n_published; i++)
+                n += snprintf(buffer + n, 4096 - (size_t) n, "published %s %u %s\n",
+                              address_format(&c->published[i].host, a), c->published[i].port,
+                              protocol_to_string(c->published[i].protocol));
+        return buffer;
+}
+
+static void check_inspect(const char *name, const char *expected) {
+        char *text = fixture_read(name, NULL), buffer[4096];
+        Container *container = NULL;
+
+        assert_int_equal(decode(docker_inspect_decode, text, &container), 1);
+        assert_sane(container);
+        assert_string_equal(describe(container, buffer), expected);
+        container_free(container);
+        free(text);
+}
+
+typedef struct Rows {
+        Container *items[ROWS_MAX];
+        size_t n;
+} Rows;
+
+static int on_row(void *userdata, const char *text, size_t size) {
+        Rows *rows = userdata;
+
+        assert_true(rows->n < ROWS_MAX);
+        assert_int_equal(docker_row_decode(text, size, &rows->items[rows->n]), 1);
+        assert_sane(rows->items[rows->n++]);
+        return 0;
+}
+
+static Rows read_list(const char *name) {
+        _cleanup_(array_splitter_done) ArraySplitter splitter = {};
+        size_t size;
+        char *text = fixture_read(name, &size);
+        Rows rows = {};
+
+        assert_int_equal(array_splitter_feed(&splitter, text, size, on_row, &rows), 0);
+        assert_true(array_splitter_is_complete(&splitter));
+        free(text);
+        return rows;
+}
+
+static void free_rows(Rows *rows) {
+        for (size_t i = 0; i < rows->n; i++)
+                container_free(rows->items[i]);
+}
+
+static const Container *find_row(const Rows *rows, const char *name) {
+        for (size_t i = 0; i < rows->n; i++)
+                if (strcmp(rows->items[i]->name, name) == 0)
+                        return rows->items[i];
+        fail_msg("no row %s", name);
+        return NULL;
+}
+
+/* The list and the inspect of the same container at the same moment say the same of all that a claim depends on. */
+static void check_same(const char *version) {
+        static const char *const names[] = { "web", "flap", "nap", "side", "plain" };
+        char path[64];
+        Rows rows;
+
+        snprintf(path, sizeof(path), "%s/list.json", version);
+        rows = read_list(path);
+        assert_int_equal(rows.n, 6);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const Container *row = find_row(&rows, names[i]);
+                Container *inspect = NULL;
+                char *text;
+
+                snprintf(path, sizeof(path), "%s/inspect-%s.json", version, names[i]);
+                text = fixture_read(path, NULL);
+                assert_int_equal(decode(docker_inspect_decode, text, &inspect), 1);
+                assert_true(container_equal(row, inspect));
+                assert_true(inspect->started > INT64_C(1795449190000000000));
+                assert_true(inspect->started < INT64_C(1795449210000000000));
+                assert_int_equal(row->started, 0);
+                container_free(inspect);
+                free(text);
+        }
+        free_rows(&rows);
+}
+
+static void test_list_and_inspect_agree(void **state) {
+        (void) state;
+        check_same("docker-20.10");
+        check_same("docker-26");
+        check_same("docker-29");
+}
+
+static void test_docker_20_10(void **state) {
+        char buffer[4096];
+        Rows rows;
+
+        (void) state;
+        check_inspect("docker-20.10/inspect-web.json",
+                      "035c web running healthy mode=default image=sha256:ef228\n"
+                      "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
+                      "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
+                      "label calico.expose=8080:80,53/udp\n"
+                      "published - 8081 tcp\n"
+                      "published 127.0.0.1 8443 tcp\n"
+                      "published - 9000 udp\n");
+        check_inspect("docker-20.10/inspect-flap.json",
+                      "3400 flap restarting none mode=default image=sha256:ef228\n"
+                      "net bridge 19c8  - - via - - mac 0000\n"
+                      "label calico.expose=81\n");
+        check_inspect("docker-20.10/inspect-nap.json",
+                      "b787 nap paused none mode=default image=sha256:ef228\n"
+                      "net bridge 19c8 3e13 172.17.0.4 fd00:d0c::242:ac11:4 via 172.17.0.1 fd00:d0c::1 mac 0204\n"
+                      "label Calico.Expose=80\n");
+        check_inspect("docker-20.10/inspect-side.json",
+                      "6a16 side running none mode=container:035c image=sha256:ef228\n"
+                      "label calico.expose=82\n");
+        rows = read_list("docker-20.10/list.json");
+        assert_string_equal(describe(find_row(&rows, "web"), buffer),
+                            "035c web running unknown mode=default image=sha256:ef228\n"
+                            "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
+                            "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
+                            "label calico.expose=8080:80,53/udp\n"
+                            "published - 8081 tcp\n"
+                            "published 127.0.0.1 8443 tcp\n"
+                            "published - 9000 udp\n");
+        assert_int_equal(find_row(&rows, "web")->created, 1795449197);
+        free_rows(&rows);
+}
+
+/* The list says health. */
+static void test_docker_29(void **state) {
+        Rows rows = read_list("docker-29/list.json");
+
+        (void) state;
+        assert_int_equal(find_row(&rows, "web")->health, HEALTH_HEALTHY);
+        assert_int_equal(find_row(&rows, "plain")->health, HEALTH_NONE);
+        free_rows(&rows);
+        check_inspect("docker-29/inspect-web.json",
+                      "a7b0 web running healthy mode=bridge image=sha256:812f3\n"
+                      "net bridge 2303 9e8d 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
+                      "net front be67 a43e 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
+                      "label calico.expose=8080:80,53/udp\n"
+                      "published - 8081 tcp\n"
+                      "published 127.0.0.1 8443 tcp\n"
+                      "published - 9000 udp\n");
+}
+
+/* Single keys. A base object, of which one part is replaced. */
+
+typedef struct Part {
+        const char *key;
+        const char *value; /* NULL: left out */
+} Part;
+
+static const Part row_base[] = {
+        { "Id", "\"" ID "\"" }, { "Names", "[\"/web\"]" }, { "ImageID", "\"sha256:1\"" }, { "Created", "17" },
+        { "Ports", "[]" }, { "Labels", "{\"calico.expose\":\"80\"}" }, { "State", "\"running\"" },
+        { "HostConfig", "{\"NetworkMode\":\"default\"}" },
+        { "NetworkSettings", "{\"Networks\":{\"bridge\":{\"IPAddress\":\"172.17.0.2\"}}}" }, {},
+};
+
+static const Part inspect_base[] = {
+        { "Id", "\"" ID "\"" }, { "Name", "\"/web\"" }, { "Image", "\"sha256:1\"" },
+        { "Created", "\"1970-01-01T00:00:17Z\"" }, { "State", "{\"Running\":true}" },
+        { "Config", "{\"Labels\":{\"calico.expose\":\"80\"}}" }, { "HostConfig", "{\"NetworkMode\":\"default\"}" },
+        { "NetworkSettings", "{\"Networks\":{\"bridge\":{\"IPAddress\":\"172.17.0.2\"}}}" }, {},
+};
+
+/* With that key's value replaced (NULL: key left out). Returns the decoder's result, and the container if it is 1. */
+static int decode_with(Decode function, const char *key, const char *value, Container **ret) {
+        char *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+        bool found = false;
+        int r;
+
+        fputc('{', file);
+        for (const Part *part = function == docker_row_decode ? row_base : inspect_base; part->key; part++) {
+                const char *used = strcmp(part->key, key) == 0 ? value : part->value;
+
+                found = found || strcmp(part->key, key) == 0;
+                if (used)
+                        fprintf(file, "\"%s\":%s,", part->key, used);
+        }
+        if (!found && value)
+                fprintf(file, "\"%s\":%s,", key, value);
+        fputs("\"Z\":0}", file);
+        fclose(file);
+        r = decode(function, text, ret);
+        if (r > 0)
+                assert_sane(*ret);
+        free(text);
+        return r;
+}
+
+static int decode_row_with(const char *key, const char *value, Container **ret) {
+        return decode_with(docker_row_decode, key, value, ret);
+}
+
+static int decode_inspect_with(const char *key, const char *value, Container **ret) {
+        return decode_with(docker_inspect_decode, key, value, ret);
+}
+
+/* Every key with every kind of value, and without. */
+static void test_wrong_types(void **state) {
+        static const char *const values[] = {
+                NULL, "null", "true", "false", "0", "-1", "1e999", "0.5", "18446744073709551616", "\"\"", "\"x\"", "\"/\"",
+                "[]", "[null]", "[0]", "[\"\"]", "[{}]", "[[]]", "{}", "{\"\":null}", "{\"\":{}}", "{\"x\":\"y\"}",
+                "{\"Networks\":0}", "{\"Networks\":[]}", "{\"Networks\":null}", "{\"Networks\":{\"x\":0}}",
+                "{\"Networks\":{\"x\":null}}", "{\"Ports\":0}", "{\"Ports\":{\"\":0}}", "{\"Ports\":{\"80/tcp\":[0]}}",
+                "{\"Ports\":{\"80/tcp\":[{\"HostPort\":80}]}}", "{\"Running\":1}", "{\"Running\":null}",
+                "{\"Labels\":[]}", "{\"Labels\":{\"calico.expose\":null}}", "{\"NetworkMode\":7}",
+        };
+        Decode decoders[] = { docker_row_decode, docker_inspect_decode };
+
+        (void) state;
+        for (size_t d = 0; d < ELEMENTSOF(decoders); d++)
+                for (const Part *part = d == 0 ? row_base : inspect_base; part->key; part++)
+                        for (size_t i = 0; i < ELEMENTSOF(values); i++) {
+                                Container *container = NULL;
+                                int r = decode_with(decoders[d], part->key, values[i], &container);
+
+                                assert_true(r == 1 || r == -EBADMSG);
+                                assert_true(r == 1 || !container);
+                                container_free(container);
+                        }
+}
+
+static void check(Decode function, const char *key, const char *value, int expected) {
+        Container *container = NULL;
+
+        assert_int_equal(decode_with(function, key, value, &container), expected);
+        container_free(container);
+}
+
+/* What a record cannot do without, and what reads as empty. */
+static void test_needed(void **state) {
+        static const struct {
+                const char *key, *value;
+                int row, inspect; /* 0: not asked */
+        } cases[] = {
+                { "Id", NULL, -EBADMSG, -EBADMSG },
+                { "Id", "7", -EBADMSG, -EBADMSG },
+                { "Id", "\"80A8CC77863143A0A63EE5E1A5AA3C7789803E974CFD03D55781D6385D4C47EA\"", -EBADMSG, -EBADMSG },
+                { "Id", "\"80a8cc\"", -EBADMSG, -EBADMSG },
+                { "Created", NULL, -EBADMSG, -EBADMSG },
+                { "Created", "\"yesterday\"", -EBADMSG, -EBADMSG },
+                { "Created", "1.5", 1, -EBADMSG },
+                { "State", NULL, -EBADMSG, -EBADMSG },
+                { "State", "\"\"", -EBADMSG, -EBADMSG },
+                { "State", "\"levitating\"", -EBADMSG, -EBADMSG },
+                { "State", "{}", -EBADMSG, -EBADMSG },
+                { "State", "{\"Running\":false}", -EBADMSG, 1 },
+                { "Labels", NULL, 1, 0 },
+                { "Labels", "null", 1, 0 },
+                { "Labels", "[]", -EBADMSG, 0 },
+                { "Labels", "\"calico.expose=80\"", -EBADMSG, 0 },
+                { "Config", NULL, 0, -EBADMSG },
+                { "Config", "[]", 0, -EBADMSG },
+                { "Config", "{}", 0, 1 },
+                { "Config", "{\"Labels\":null}", 0, 1 },
+                { "Config", "{\"Labels\":7}", 0, -EBADMSG },
+                { "Names", NULL, 1, 0 },
+                { "Names", "null", 1, 0 },
+                { "Names", "\"/web\"", -EBADMSG, 0 },
+                { "Names", "[null,7]", 1, 0 },
+                { "Name", NULL, 0, 1 },
+                { "HostConfig", NULL, 1, 1 },
+                { "HostConfig", "\"x\"", -EBADMSG, -EBADMSG },
+                { "NetworkSettings", NULL, 1, 1 },
+                { "NetworkSettings", "null", 1, 1 },
+                { "NetworkSettings", "[]", -EBADMSG, -EBADMSG },
+                { "NetworkSettings", "{\"Networks\":[]}", -EBADMSG, -EBADMSG },
+                { "NetworkSettings", "{\"Networks\":{\"a\":null}}", 1, 1 },
+                { "NetworkSettings", "{\"Networks\":{\"a\":7}}", -EBADMSG, -EBADMSG },
+                { "NetworkSettings", "{\"Ports\":[]}", 1, -EBADMSG },
+                { "NetworkSettings", "{\"Ports\":{\"80/tcp\":null}}", 1, 1 },
+                { "NetworkSettings", "{\"Ports\":{\"80/tcp\":{}}}", 1, -EBADMSG },
+                { "Ports", NULL, 1, 0 },
+                { "Ports", "null", 1, 0 },
+                { "Ports", "{}", -EBADMSG, 0 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                if (cases[i].row)
+                        check(docker_row_decode, cases[i].key, cases[i].value, cases[i].row);
+                if (cases[i].inspect)
+                        check(docker_inspect_decode, cases[i].key, cases[i].value, cases[i].inspect);
+        }
+}
+
+static void test_states(void **state) {
+        static const struct {
+                const char *text;
+                ContainerState expected;
+        } rows[] = {
+                { "\"running\"", CONTAINER_RUNNING },       { "\"paused\"", CONTAINER_PAUSED },
+                { "\"restarting\"", CONTAINER_RESTARTING }, { "\"exited\"", CONTAINER_STOPPED },
+                { "\"created\"", CONTAINER_STOPPED },       { "\"dead\"", CONTAINER_STOPPED },
+                { "\"removing\"", CONTAINER_STOPPED },      { "\"stopping\"", CONTAINER_STOPPED },
+        }, inspects[] = {
+                { "{\"Running\":true}", CONTAINER_RUNNING },
+                { "{\"Running\":true,\"Paused\":true}", CONTAINER_PAUSED },
+                { "{\"Running\":true,\"Restarting\":true}", CONTAINER_RESTARTING },
+                { "{\"Running\":true,\"Restarting\":true,\"Paused\":true}", CONTAINER_RESTARTING },
+                { "{\"Running\":false,\"Dead\":true}", CONTAINER_STOPPED },
+        };
+        Container *container;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                assert_int_equal(decode_row_with("State", rows[i].text, &container), 1);
+                assert_int_equal(container->state, rows[i].expected);
+                container_free(container);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(inspects); i++) {
+                assert_int_equal(decode_inspect_with("State", inspects[i].text, &container), 1);
+                assert_int_equal(container->state, inspects[i].expected);
+                container_free(container);
+        }
+}
+
+static void test_health(void **state) {
+        static const struct {
+                const char *health;
+                ContainerHealth row, inspect;
+        } cases[] = {
+                { NULL, HEALTH_UNKNOWN, HEALTH_NONE },
+                { "null", HEALTH_UNKNOWN, HEALTH_NONE },
+                { "{\"Status\":\"healthy\"}", HEALTH_HEALTHY, HEALTH_HEALTHY },
+                { "{\"Status\":\"unhealthy\"}", HEALTH_UNHEALTHY, HEALTH_UNHEALTHY },
+                { "{\"Status\":\"starting\"}", HEALTH_STARTING, HEALTH_STARTING },
+                { "{\"Status\":\"none\"}", HEALTH_NONE, HEALTH_NONE },
+                { "{\"Status\":\"\"}", HEALTH_NONE, HEALTH_NONE },
+                { "{\"Status\":7}", HEALTH_UNKNOWN, HEALTH_UNKNOWN },
+                { "{\"Status\":\"HEALTHY\"}", HEALTH_UNKNOWN, HEALTH_UNKNOWN },
+                { "{}", HEALTH_UNKNOWN, HEALTH_UNKNOWN },
+                { "\"healthy\"", HEALTH_UNKNOWN, HEALTH_UNKNOWN },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Container *container;
+                char text[256];
+
+                assert_int_equal(decode_row_with("Health", cases[i].health, &container), 1);
+                assert_int_equal(container->health, cases[i].row);
+                container_free(container);
+                snprintf(text, sizeof(text), "{\"Running\":true%s%s}", cases[i].health ? ",\"Health\":" : "",
+                         cases[i].health ? cases[i].health : "");
+                assert_int_equal(decode_inspect_with("State", text, &container), 1);
+                assert_int_equal(container->health, cases[i].inspect);
+                container_free(container);
+        }
+}
+
+static void test_names(void **state) {
+        static const struct {
+                const char *text, *expected;
+        } cases[] = {
+                { "[\"/web\"]", "web" },          { "[\"/old/alias\",\"/web\"]", "web" },
+                { "[\"/web\",\"/a/b\"]", "web" }, { "[\"web\"]", "web" },
+                { "[\"/a/b\"]", "" },             { "[\"\",\"/x\"]", "x" },
+                { "[]", "" },                     { "[\"/\\u0000\"]", "\xef\xbf\xbd" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Container *container;
+
+                assert_int_equal(decode_row_with("Names", cases[i].text, &container), 1);
+                assert_string_equal(container->name, cases[i].expected);
+                container_free(container);
+        }
+}
+
+static void test_label_keys(void **state) {
+        Container *container;
+
+        (void) state;
+        assert_int_equal(decode_row_with("Labels", "{\"z\":\"1\",\"calico.expose.when\":\"healthy\",\"calico.expos\":\"2\","
+                                         "\"CALICO.EXPOSE.From\":\"\",\"calico.exposer\":\"3\",\"calico.expose\":\"80\","
+                                         "\"xcalico.expose\":\"4\",\"\":\"5\"}", &container), 1);
+        assert_int_equal(container->n_labels, 4);
+        assert_string_equal(container->labels[0].key, "CALICO.EXPOSE.From");
+        assert_string_equal(container->labels[0].value, "");
+        assert_string_equal(container->labels[1].key, "calico.expose");
+        assert_int_equal(container->labels[1].value_size, 2);
+        assert_false(container->labels[1].from_image);
+        assert_string_equal(container->labels[2].key, "calico.expose.when");
+        assert_string_equal(container->labels[3].key, "calico.exposer");
+        assert_false(container->truncated);
+        container_free(container);
+}
+
+/* A NUL never ends a value early; what only looks like one stays. */
+static void test_label_nul(void **state) {
+        static const struct {
+                const char *text, *expected;
+        } cases[] = {
+                { "80\\u00009", "80\xef\xbf\xbd" "9" },
+                { "\\u000080", "\xef\xbf\xbd" "80" },
+                { "80\\u0000\\u0000", "80\xef\xbf\xbd\xef\xbf\xbd" },
+                { "80\\\\u00009", "80\\u00009" },
+                { "80\\\\\\u00009", "80\\\xef\xbf\xbd" "9" },
+                { "80\\\\\\\\u00009", "80\\\\u00009" },
+                { "\\u00e9\\u0001", "\xc3\xa9\x01" },
+                { "\\ud83d\\ude00", "\xf0\x9f\x98\x80" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Container *container;
+                char text[128];
+
+                snprintf(text, sizeof(text), "{\"calico.expose\":\"%s\"}", cases[i].text);
+                assert_int_equal(decode_row_with("Labels", text, &container), 1);
+                assert_string_equal(container->labels[0].value, cases[i].expected);
+                container_free(container);
+                snprintf(text, sizeof(text), "{\"calico.expose%s\":\"80\"}", cases[i].text);
+                assert_int_equal(decode_row_with("Labels", text, &container), 1);
+                assert_string_equal(container->labels[0].key + strlen("calico.expose"), cases[i].expected);
+                container_free(container);
+        }
+}
+
+static char *repeat(const char *before, char c, size_t n, const char *after) {
+        size_t start = strlen(before), end = strlen(after);
+        char *text = malloc(start + n + end + 1);
+
+        memcpy(text, before, start);
+        memset(text + start, c, n);
+        memcpy(text + start + n, after, end + 1);
+        return text;
+}
+
+static void check_label_size(size_t size, bool truncated) {
+        char *text = repeat("{\"calico.expose\":\"", '8', size, "\"}");
+        Container *container;
+
+        assert_int_equal(decode_row_with("Labels", text, &container), 1);
+        assert_int_equal(container->n_labels, 1);
+        assert_int_equal(container->labels[0].value_size, size);
+        assert_int_equal(strlen(container->labels[0].value), MIN(size, (size_t) CONTAINER_LABEL_SIZE_MAX));
+        assert_int_equal(container->truncated, truncated);
+        container_free(container);
+        free(text);
+}
+
+static void test_label_limits(void **state) {
+        Container *container;
+        char *text;
+
+        (void) state;
+        check_label_size(CONTAINER_LABEL_SIZE_MAX, false);
+        check_label_size(CONTAINER_LABEL_SIZE_MAX + 1, true);
+        check_label_size(8 * 1024 * 1024, true);
+
+        text = repeat("{\"calico.expose", 'x', CONTAINER_LABEL_SIZE_MAX, "\":\"80\",\"calico.expose\":\"81\"}");
+        assert_int_equal(decode_row_with("Labels", text, &container), 1);
+        assert_int_equal(container->n_labels, 1);
+        assert_string_equal(container->labels[0].value, "81");
+        assert_true(container->truncated);
+        container_free(container);
+        free(text);
+
+        assert_int_equal(decode_row_with("Labels", "{\"calico.expose\":80}", &container), 1);
+        assert_int_equal(container->n_labels, 0);
+        assert_true(container->truncated);
+        container_free(container);
+}
+
+/* n members "prefixN": value. */
+static char *members(const char *prefix, unsigned n, const char *value) {
+        char *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+
+        fputc('{', file);
+        for (unsigned i = 0; i < n; i++)
+                fprintf(file, "%s\"%s%u\":%s", i > 0 ? "," : "", prefix, i, value);
+        fputc('}', file);
+        fclose(file);
+        return text;
+}
+
+static void test_counts(void **state) {
+        (void) state;
+        for (unsigned over = 0; over < 2; over++) {
+                char *labels = members("calico.expose.", CONTAINER_LABELS_MAX + over, "\"x\"");
+                char *networks = members("net", CONTAINER_NETWORKS_MAX + over, "{}"), *settings;
+                Container *container;
+
+                assert_int_equal(decode_row_with("Labels", labels, &container), 1);
+                assert_int_equal(container->n_labels, CONTAINER_LABELS_MAX);
+                assert_int_equal(container->truncated, over);
+                container_free(container);
+
+                assert_true(asprintf(&settings, "{\"Networks\":%s}", networks) > 0);
+                assert_int_equal(decode_row_with("NetworkSettings", settings, &container), 1);
+                assert_int_equal(container->n_networks, CONTAINER_NETWORKS_MAX);
+                assert_int_equal(container->truncated, over);
+                container_free(container);
+                free(settings);
+                free(networks);
+                free(labels);
+        }
+}
+
+static void test_addresses(void **state) {
+        static const struct {
+                const char *text, *ipv4, *ipv6;
+        } cases[] = {
+                { "\"IPAddress\":\"10.0.0.1\",\"GlobalIPv6Address\":\"2001:db8::1\"", "10.0.0.1", "2001:db8::1" },
+                { "\"IPAddress\":\"\",\"GlobalIPv6Address\":\"\"", "-", "-" },
+                { "\"IPAddress\":null,\"GlobalIPv6Address\":7", "-", "-" },
+                { "\"IPAddress\":\"0.0.0.0\",\"GlobalIPv6Address\":\"::\"", "-", "-" },
+                { "\"IPAddress\":\"2001:db8::1\",\"GlobalIPv6Address\":\"10.0.0.1\"", "-", "-" },
+                { "\"IPAddress\":\"10.0.0.1/32\",\"GlobalIPv6Address\":\"::ffff:10.0.0.1\"", "-", "-" },
+                { "\"IPAddress\":\"10.0.0.256\",\"GlobalIPv6Address\":\"fe80::1%eth0\"", "-", "-" },
+                { "\"IPAddress\":\"invalid IP\",\"GlobalIPv6Address\":\"[::1]\"", "-", "-" },
+                { "\"IPAddress\":\"10.0.0.1\\u0000\"", "-", "-" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char text[256], a[ADDRESS_TEXT_SIZE];
+                Container *container;
+
+                snprintf(text, sizeof(text), "{\"Networks\":{\"n\":{%s}}}", cases[i].text);
+                assert_int_equal(decode_row_with("NetworkSettings", text, &container), 1);
+                assert_string_equal(address_format(&container->networks[0].ipv4, a), cases[i].ipv4);
+                assert_string_equal(address_format(&container->networks[0].ipv6, a), cases[i].ipv6);
+                container_free(container);
+        }
+}
+
+static void test_mac(void **state) {
+        static const struct {
+                const char *text;
+                uint8_t expected[MAC_SIZE];
+        } cases[] = {
+                { "02:42:ac:11:00:FF", { 0x02, 0x42, 0xac, 0x11, 0x00, 0xff } },
+                { "", {} },
+                { "02:42:ac:11:00", {} },
+                { "02:42:ac:11:00:0", {} },
+                { "02:42:ac:11:00:001", {} },
+                { "02-42-ac-11-00-01", {} },
+                { "02:42:ac:11:00:gg", {} },
+                { " 2:42:ac:11:00:01", {} },
+                { "-2:42:ac:11:00:01", {} },
+                { "0x:42:ac:11:00:01", {} },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Container *container;
+                char text[256];
+
+                snprintf(text, sizeof(text), "{\"Networks\":{\"n\":{\"MacAddress\":\"%s\"}}}", cases[i].text);
+                assert_int_equal(decode_row_with("NetworkSettings", text, &container), 1);
+                assert_memory_equal(container->networks[0].mac, cases[i].expected, MAC_SIZE);
+                container_free(container);
+        }
+}
+
+static void check_published(const Container *container, const char *expected, bool truncated) {
+        char text[512] = "", a[ADDRESS_TEXT_SIZE];
+
+        for (size_t i = 0; i < container->n_published; i++)
+                sprintf(text + strlen(text), "%s %u/%s;", address_format(&container->published[i].host, a),
+                        container->published[i].port, protocol_to_string(container->published[i].protocol));
+        assert_string_equal(text, expected);
+        assert_int_equal(container->truncated, truncated);
+}
+
+static void test_published(void **state) {
+        static const struct {
+                const char *ports, *expected;
+                bool truncated;
+        } rows[] = {
+                { "[{\"PrivatePort\":80,\"Type\":\"tcp\"}]", "", false },
+                { "[{\"IP\":\"\",\"PublicPort\":80,\"Type\":\"tcp\"}]", "- 80/tcp;", false },
+                { "[{\"PublicPort\":80,\"Type\":\"sctp\"}]", "- 80/sctp;", false },
+                { "[{\"IP\":\"0.0.0.0\",\"PublicPort\":80,\"Type\":\"tcp\"},{\"IP\":\"::\",\"PublicPort\":80,\"Type\":\"tcp\"}]",
+                  "- 80/tcp;", false },
+                { "[{\"IP\":\"::1\",\"PublicPort\":90,\"Type\":\"udp\"},{\"IP\":\"10.0.0.1\",\"PublicPort\":9,\"Type\":\"udp\"}]",
+                  "10.0.0.1 9/udp;::1 90/udp;", false },
+                { "[{\"IP\":\"x\",\"PublicPort\":80,\"Type\":\"tcp\"}]", "", true },
+                { "[{\"IP\":\"\",\"PublicPort\":65536,\"Type\":\"tcp\"}]", "", true },
+                { "[{\"IP\":\"\",\"PublicPort\":-1,\"Type\":\"tcp\"}]", "", true },
+                { "[{\"IP\":\"\",\"PublicPort\":80,\"Type\":\"icmp\"}]", "", true },
+                { "[{\"IP\":\"\",\"PublicPort\":80}]", "", true },
+                { "[{\"IP\":\"\",\"PublicPort\":\"80\",\"Type\":\"tcp\"}]", "", false },
+                { "[null,7,[]]", "", false },
+        }, inspects[] = {
+                { "{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"},{\"HostIp\":\"::\",\"HostPort\":\"8080\"}],"
+                  "\"81/tcp\":null,\"82/udp\":[]}", "- 8080/tcp;", false },
+                { "{\"80\":[{\"HostIp\":\"\",\"HostPort\":\"8080\"}]}", "- 8080/tcp;", false },
+                { "{\"80/udp\":[{\"HostPort\":\"8080\"}]}", "- 8080/udp;", false },
+                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"\"}]}", "", true },
+                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"80x\"}]}", "", true },
+                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"000080\"}]}", "", true },
+                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"99999\"}]}", "", true },
+                { "{\"80/x\":[{\"HostIp\":\"\",\"HostPort\":\"80\"}]}", "", true },
+                { "{\"80/tcp\":[null]}", "", true },
+        };
+        Container *container;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                assert_int_equal(decode_row_with("Ports", rows[i].ports, &container), 1);
+                check_published(container, rows[i].expected, rows[i].truncated);
+                container_free(container);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(inspects); i++) {
+                char text[512];
+
+                snprintf(text, sizeof(text), "{\"Ports\":%s}", inspects[i].ports);
+                assert_int_equal(decode_inspect_with("NetworkSettings", text, &container), 1);
+                check_published(container, inspects[i].expected, inspects[i].truncated);
+                container_free(container);
+        }
+}
+
+static void test_published_limit(void **state) {
+        (void) state;
+        for (unsigned over = 0; over < 2; over++) {
+                Container *container;
+                char *text = NULL;
+                size_t size;
+                FILE *file = open_memstream(&text, &size);
+
+                /* Each for IPv4 and for IPv6, as Docker does: these count as one. */
+                fputc('[', file);
+                for (unsigned port = 1; port <= CONTAINER_PUBLISHED_MAX + over; port++)
+                        fprintf(file, "{\"IP\":\"0.0.0.0\",\"PublicPort\":%u,\"Type\":\"tcp\"},"
+                                      "{\"IP\":\"::\",\"PublicPort\":%u,\"Type\":\"tcp\"},", port, port);
+                fputs("{}]", file);
+                fclose(file);
+                assert_int_equal(decode_row_with("Ports", text, &container), 1);
+                assert_int_equal(container->n_published, CONTAINER_PUBLISHED_MAX);
+                assert_int_equal(container->truncated, over);
+                container_free(container);
+                free(text);
+        }
+}
+
+static void test_created(void **state) {
+        static const struct {
+                const char *text;
+                int64_t expected;
+        } rows[] = { { "17", 17 }, { "-62135596800", -62135596800 }, { "1795449197", 1795449197 }, { "1e300", 0 } },
+          inspects[] = {
+                { "\"2026-11-23T15:53:17.660649572Z\"", 1795449197 },
+                { "\"2026-11-23T17:53:17.6+02:00\"", 1795449197 },
+                { "\"0001-01-01T00:00:00Z\"", -62135596800 },
+        };
+        Container *container;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                assert_int_equal(decode_row_with("Created", rows[i].text, &container), 1);
+                assert_int_equal(container->created, rows[i].expected);
+                container_free(container);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(inspects); i++) {
+                assert_int_equal(decode_inspect_with("Created", inspects[i].text, &container), 1);
+                assert_int_equal(container->created, inspects[i].expected);
+                container_free(container);
+        }
+        assert_int_equal(decode_inspect_with("State", "{\"Running\":false,\"StartedAt\":\"0001-01-01T00:00:00Z\"}",
+                                             &container), 1);
+        assert_int_equal(container->started, 0);
+        container_free(container);
+}
+
+/* Each byte of a real answer changed, and each cut. */
+static void check_mutations(Decode function, const char *text) {
+        static const char bytes[] = "\"\\{}[]:,0\xff";
+        char *copy = strdup(text);
+
+        for (size_t i = 0; i < strlen(text); i += 3) {
+                for (size_t k = 0; k < sizeof(bytes) - 1; k++) {
+                        Container *container = NULL;
+                        int r;
+
+                        copy[i] = bytes[k];
+                        r = function(copy, strlen(text), &container);
+                        assert_true(r == 1 || r == -EBADMSG);
+                        container_free(container);
+                }
+                copy[i] = text[i];
+        }
+        for (size_t i = 0; i < strlen(text); i += 7) {
+                Container *container = NULL;
+
+                copy[i] = '\0';
+                assert_int_equal(decode(function, copy, &container), -EBADMSG);
+                copy[i] = text[i];
+        }
+        free(copy);
+}
+
+static void test_mutations(void **state) {
+        char *inspect = fixture_read("docker-29/inspect-side.json", NULL);
+
+        (void) state;
+        inspect[strcspn(inspect, "\n")] = '\0';
+        check_mutations(docker_inspect_decode, inspect);
+        check_mutations(docker_row_decode,
+                        "{\"Id\":\"" ID "\",\"Names\":[\"/web\"],\"ImageID\":\"sha256:1\",\"Created\":17,\"Ports\":"
+                        "[{\"IP\":\"0.0.0.0\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}],\"Labels\":"
+                        "{\"calico.expose\":\"80\\u0000\"},\"State\":\"running\",\"HostConfig\":{\"NetworkMode\":\"x\"},"
+                        "\"NetworkSettings\":{\"Networks\":{\"bridge\":{\"IPAddress\":\"172.17.0.2\"}}}}");
+        free(inspect);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_list_and_inspect_agree), cmocka_unit_test(test_docker_20_10),
+                cmocka_unit_test(test_docker_29),              cmocka_unit_test(test_wrong_types),
+                cmocka_unit_test(test_needed),                 cmocka_unit_test(test_states),
+                cmocka_unit_test(test_health),                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_label_keys),             cmocka_unit_test(test_label_nul),
+                cmocka_unit_test(test_label_limits),           cmocka_unit_test(test_counts),
+                cmocka_unit_test(test_addresses),              cmocka_unit_test(test_mac),
+                cmocka_unit_test(test_published),              cmocka_unit_test(test_published_limit),
+                cmocka_unit_test(test_created),                cmocka_unit_test(test_mutations),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
