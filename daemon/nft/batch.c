@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/nft/batch.h"
+
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <stdlib.h>
+
+#include "common/array.h"
+
+static char *reserve_message(Batch *batch) {
+        if (batch->error == 0)
+                batch->error = array_reserve(&batch->data, &batch->capacity, batch->size + BATCH_MESSAGE_ROOM, 1);
+        return batch->error < 0 ? NULL : batch->data + batch->size;
+}
+
+void batch_begin(Batch *batch, uint32_t sequence) {
+        char *room;
+
+        *batch = (Batch) { .first_sequence = sequence, .next_sequence = sequence };
+        room = reserve_message(batch);
+        if (!room)
+                return;
+        batch->size += nftnl_batch_begin(room, batch->next_sequence++)->nlmsg_len;
+}
+
+struct nlmsghdr *batch_message(Batch *batch, uint16_t type, uint16_t family, uint16_t flags) {
+        char *room = reserve_message(batch);
+
+        return room ? nftnl_nlmsg_build_hdr(room, type, family, flags, batch->next_sequence) : NULL;
+}
+
+void batch_put(Batch *batch, const struct nlmsghdr *message) {
+        if (message->nlmsg_len > BATCH_MESSAGE_SIZE_MAX) {
+                batch->error = -EMSGSIZE;
+                return;
+        }
+        batch->last = batch->size;
+        batch->last_sequence = batch->next_sequence++;
+        batch->size += MNL_ALIGN(message->nlmsg_len);
+}
+
+int batch_end(Batch *batch) {
+        struct nlmsghdr *last;
+        char *room = reserve_message(batch);
+
+        if (!room)
+                return batch->error;
+        if (batch->last == 0)
+                return batch->error = -ENODATA;
+        last = (struct nlmsghdr *) (void *) (batch->data + batch->last);
+        last->nlmsg_flags |= NLM_F_ACK;
+        batch->size += nftnl_batch_end(room, batch->next_sequence++)->nlmsg_len;
+        return 0;
+}
+
+void batch_done(Batch *batch) {
+        free(batch->data);
+        *batch = (Batch) {};
+}

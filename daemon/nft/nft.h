@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/macros.h"
+#include "daemon/model/element.h"
+#include "daemon/model/plan.h"
+
+/* The table `inet calico-exposed` as the rest of the daemon sees it: read it, change it, hear of changes. All calls
+ * return at once: nfnetlink answers before sendmsg() returns, and a lost answer is bounded by a time limit. */
+
+typedef struct RulesetOptions {
+        uint32_t mark; /* host byte order; the bits of mask that are set on a packet that a profile allows */
+        uint32_t mask;
+        bool localhost; /* exposures are reachable by 127.0.0.1 on the host */
+} RulesetOptions;
+
+/* The netlink socket that owns the table. Where it ends, the kernel removes the table. */
+typedef struct NftSocket NftSocket;
+
+/* Opens a new socket in this network namespace. */
+int nft_socket_new(NftSocket **ret);
+
+/* Takes over a socket from systemd's file descriptor store, and drains what is left in it. Owns the descriptor only
+ * on success. -ENOTSOCK, -EINVAL: it is something else. */
+int nft_socket_adopt(int fd, NftSocket **ret);
+
+/* Closes the socket; returns NULL. */
+NftSocket *nft_socket_free(NftSocket *nft);
+DEFINE_CLEANUP(NftSocket, nft_socket_free)
+
+/* Remains the socket's. */
+int nft_socket_fd(const NftSocket *nft);
+
+typedef enum TableState {
+        TABLE_ABSENT,
+        TABLE_OWNED,   /* this socket owns it */
+        TABLE_SHARED,  /* it has no owner flag: everybody may change it */
+        TABLE_FOREIGN, /* another socket owns it: it cannot be changed */
+} TableState;
+
+typedef struct KernelState {
+        TableState table;
+        bool skeleton_intact; /* chains, sets and rules are those that the options ask for, profile chains' too */
+        Elements elements;    /* sorted; names point into `names` */
+        char **names;
+        size_t n_names;
+} KernelState;
+
+/* Reads the whole table as one consistent state (a commit of anybody in the middle starts it again, at most
+ * NFT_READ_ATTEMPTS times, then -EAGAIN). Elements that do not fit the skeleton's types make skeleton_intact false.
+ * Negative errno otherwise; *ret is written only on success. */
+#define NFT_READ_ATTEMPTS 10
+int nft_read(NftSocket *nft, const RulesetOptions *options, KernelState *ret);
+void kernel_state_done(KernelState *state);
+
+/* Carries out the plan as one transaction, applied whole or not at all. With `rebuild`, the table is made anew in the
+ * same transaction (what stands there is deleted first if table_exists): plan->add then holds all there shall be, and
+ * plan->remove is ignored. A new table gets the owner flag where the kernel knows it.
+ * -ENOENT, -EEXIST: the kernel did not hold what the plan started from: read again. -EPERM: foreign table.
+ * -ETIMEDOUT, -ENOBUFS: the outcome is unknown: read again. An empty plan without rebuild makes no system call. */
+int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, bool rebuild, bool table_exists);
+
+/* Deletes the table and all in it; that there is none is no error. */
+int nft_delete_table(NftSocket *nft);
+
+/* Owner flag switched off, as on a kernel before 5.12: for tests of what happens there. */
+void nft_socket_set_shared(NftSocket *nft, bool shared);
+
+/* The rule at the top of DOCKER-USER in `ip filter` or `ip6 filter` that lets marked packets pass. */
+typedef enum DockerUserState {
+        DOCKER_USER_ABSENT,  /* there is no such chain */
+        DOCKER_USER_IN_PLACE, /* the rule was there, first of the chain, once */
+        DOCKER_USER_PUT,      /* it was missing, not first, or there more than once, and is right now */
+} DockerUserState;
+
+/* family: AF_INET or AF_INET6. */
+int docker_user_ensure(NftSocket *nft, int family, const RulesetOptions *options, DockerUserState *ret);
+/* Reads only: IN_PLACE, ABSENT, or PUT for "would have to be put". */
+int docker_user_check(NftSocket *nft, int family, const RulesetOptions *options, DockerUserState *ret);
+int docker_user_remove(NftSocket *nft, int family, const RulesetOptions *options);
+
+/* Hears of every commit in this network namespace. */
+typedef struct NftMonitor NftMonitor;
+
+typedef struct NftChanges {
+        bool table;          /* something in our table was changed by somebody else, or we cannot know (overrun) */
+        bool docker_user[2]; /* [0] ip, [1] ip6: chain DOCKER-USER or a rule in it was changed by somebody else */
+} NftChanges;
+
+int nft_monitor_new(NftMonitor **ret);
+NftMonitor *nft_monitor_free(NftMonitor *monitor);
+DEFINE_CLEANUP(NftMonitor, nft_monitor_free)
+int nft_monitor_fd(const NftMonitor *monitor);
+
+/* Reads all that waits, without blocking; changes made through `own` do not count. */
+int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/nft/nft.h"
+
+/* Each test runs in a network namespace of its own, which ends with it: nothing here touches the machine's own
+ * ruleset. Without the right to make one the whole program is skipped. */
+
+/* The program's first act. Does not return where there is no right to make namespaces: exit code 77. */
+void fixture_require_namespaces(void);
+
+/* A cmocka setup function: a fresh namespace. *state is a Fixture. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+typedef struct Fixture {
+        NftSocket *nft;
+        RulesetOptions options; /* mark 0x80/0x80, localhost */
+        Elements desired;       /* for the test to fill; names are literals */
+} Fixture;
+
+#define NFT_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+
+/* A shell command in the present namespace, which must succeed (run) or may fail (try_run: its exit code). */
+void run(const char *format, ...) _printf_(1, 2);
+int try_run(const char *format, ...) _printf_(1, 2);
+/* What it writes to standard output; to be freed. */
+char *output_of(const char *format, ...) _printf_(1, 2);
+
+Address address(const char *text);
+Prefix prefix(const char *text);
+
+/* Elements, by what a test wants to say. */
+Element profile(const char *name);
+Element allow(const char *name, const char *container, Protocol protocol, uint16_t first, uint16_t last);
+Element endpoint(const char *container, const char *name);
+Element hairpin(const char *neighbours, const char *container);
+Element localnet(const char *interface);
+Element hairpin_port(const char *interface);
+Element dnat(Protocol protocol, uint16_t port, const char *target, uint16_t target_port);
+Element dnat_host(const char *host, Protocol protocol, uint16_t port, const char *target, uint16_t target_port);
+Element dnat_range(const char *host, Protocol protocol, uint16_t first, uint16_t last, const char *target);
+
+void want(Fixture *fixture, Element element);
+/* Takes the element with that key out of the wish. */
+void unwant(Fixture *fixture, Element element);
+
+/* The way from what the kernel holds to what the test wants: read, plan, apply, and see that it is so. */
+void settle(Fixture *fixture);
+/* The kernel's state, which must be intact, in that table state, and hold just what the test wants. */
+void assert_settled(Fixture *fixture, TableState table);
+/* *ret as nft_read() gives it; to be freed by kernel_state_done(). */
+void read_state(Fixture *fixture, KernelState *ret);
+
+/* One of each kind, both families, and the awkward ones. */
+void want_everything(Fixture *fixture);
