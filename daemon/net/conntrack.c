@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/net/conntrack.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/array.h"
+#include "daemon/net/ctnetlink.h"
+#include "daemon/net/netlink.h"
+#include "daemon/net/rtnl.h"
+
+#define LOOKS 2
+#define LOOK_AGAIN_USEC UINT64_C(50000)
+#define RETRY_USEC UINT64_C(1000000)
+#define FAILURES_MAX 5
+
+/* Reading the table costs even where it is empty (10 ms for 262,144 buckets), so that containers which come and go all
+ * the time must share sweeps: after one, there is a pause of some times its own length. One that follows a quiet time
+ * begins at once. */
+#define PAUSE_FACTOR 4
+#define PAUSE_USEC_MAX UINT64_C(250000)
+
+/* The kernel answers at once: a dump that stands still for so long will not go on. */
+#define SILENCE_USEC_MAX UINT64_C(5000000)
+
+#define LOCAL_MEMORY 8
+
+/* A filter on its way through its looks. */
+typedef struct Pending {
+        FlowFilter filter;
+        uint64_t due; /* CLOCK_MONOTONIC */
+        unsigned looks;
+        unsigned failures;
+        bool active; /* the sweep that runs is for it */
+} Pending;
+
+/* Deletions that are collected and sent in one go. */
+typedef struct Batch {
+        _Alignas(struct nlmsghdr) char buffer[(size_t) NETLINK_MANY_MAX * CTNETLINK_DELETE_SIZE_MAX];
+        size_t size;
+        unsigned count;
+} Batch;
+
+/* One reading of the table. */
+typedef struct Sweep {
+        bool running;
+        uint64_t started; /* CLOCK_MONOTONIC */
+        FlowIndex index;
+        bool ipv4, ipv6; /* families that are still to be read */
+        int fd;
+        sd_event_source *source;
+        int error;
+} Sweep;
+
+typedef struct Locality {
+        Address address;
+        bool local;
+} Locality;
+
+struct Conntrack {
+        sd_event *event;
+        ConntrackDone done;
+        void *userdata;
+        sd_event_source *timer;
+        Netlink deletions;
+        Netlink routes;
+        Pending *pending;
+        size_t n_pending;
+        size_t pending_capacity;
+        Sweep sweep;
+        uint64_t pause; /* no sweep before that, CLOCK_MONOTONIC */
+        Batch batch;
+        Locality localities[LOCAL_MEMORY]; /* of the sweep that runs */
+        unsigned n_localities;
+        size_t deleted; /* not reported yet */
+};
+
+static void sweep_fail(Conntrack *conntrack, int error) {
+        if (conntrack->sweep.error >= 0)
+                conntrack->sweep.error = error;
+}
+
+static void sweep_close_socket(Sweep *sweep) {
+        sweep->source = sd_event_source_disable_unref(sweep->source);
+        sweep->fd = close_fd(sweep->fd);
+}
+
+/* Deleting */
+
+static void on_deleted(int error, void *userdata) {
+        Conntrack *conntrack = userdata;
+
+        /* ENOENT: it ended by itself. */
+        if (error == 0)
+                conntrack->deleted++;
+        else if (error != -ENOENT)
+                sweep_fail(conntrack, error);
+}
+
+static void batch_flush(Conntrack *conntrack) {
+        Batch *batch = &conntrack->batch;
+        int r;
+
+        if (batch->count == 0)
+                return;
+        r = netlink_request_many(&conntrack->deletions, batch->buffer, batch->size, on_deleted, conntrack);
+        if (r < 0)
+                sweep_fail(conntrack, r);
+        batch->size = 0;
+        batch->count = 0;
+}
+
+static void batch_add(Conntrack *conntrack, const struct nlmsghdr *entry) {
+        Batch *batch = &conntrack->batch;
+        int r;
+
+        if (batch->count == NETLINK_MANY_MAX)
+                batch_flush(conntrack);
+        r = ctnetlink_put_delete(batch->buffer + batch->size, CTNETLINK_DELETE_SIZE_MAX, entry);
+        if (r < 0) {
+                sweep_fail(conntrack, r);
+                return;
+        }
+        batch->size += (size_t) r;
+        batch->count++;
+}
+
+/* Matching */
+
+static int route_is_local(Conntrack *conntrack, const Address *address) {
+        Route route;
+        int r = rtnl_get_route(&conntrack->routes, address, &route);
+
+        if (r >= 0)
+                return route.type == RTN_LOCAL;
+        /* These come from routes; others say that we could not tell. */
+        return r == -ENETUNREACH || r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL ? 0 : r;
+}
+
+/* What the ruleset asks by `fib daddr type local`. 1, 0, or negative errno. */
+static int address_is_local(Conntrack *conntrack, const Address *address) {
+        Locality *place;
+        int r;
+
+        for (unsigned i = 0; i < MIN(conntrack->n_localities, LOCAL_MEMORY); i++)
+                if (address_compare(&conntrack->localities[i].address, address) == 0)
+                        return conntrack->localities[i].local;
+        r = route_is_local(conntrack, address);
+        if (r < 0)
+                return r;
+        place = &conntrack->localities[conntrack->n_localities++ % LOCAL_MEMORY];
+        *place = (Locality) { .address = *address, .local = r > 0 };
+        return r;
+}
+
+static void sweep_on_entry(Conntrack *conntrack, const struct nlmsghdr *message) {
+        FlowKind kind;
+        Flow flow;
+        int r;
+
+        r = ctnetlink_decode(message, &flow);
+        if (r > 0 && flow_index_match(&conntrack->sweep.index, &flow, &kind)) {
+                if (kind == FLOW_UNTRANSLATED)
+                        r = address_is_local(conntrack, &flow.destination);
+                if (r > 0)
+                        batch_add(conntrack, message);
+        }
+        if (r < 0)
+                sweep_fail(conntrack, r);
+}
+
+/* Reading */
+
+/* From now on, the kernel has some time to say more. */
+static void sweep_watch(Conntrack *conntrack) {
+        uint64_t now;
+
+        if (sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now) < 0)
+                return;
+        (void) sd_event_source_set_time(conntrack->timer, now + SILENCE_USEC_MAX);
+        (void) sd_event_source_set_enabled(conntrack->timer, SD_EVENT_ONESHOT);
+}
+
+static int sweep_on_part(sd_event_source *source, int fd, uint32_t events, void *userdata);
+
+static int sweep_open_socket(Conntrack *conntrack, uint8_t family) {
+        _Alignas(struct nlmsghdr) char request[NETLINK_REQUEST_SIZE];
+        Sweep *sweep = &conntrack->sweep;
+        const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+        const struct nlmsghdr *header = ctnetlink_put_dump(request, family, 1);
+
+        sweep->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+        if (sweep->fd < 0)
+                return -errno;
+        sweep_watch(conntrack);
+        if (sendto(sweep->fd, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel, sizeof(kernel)) < 0)
+                return -errno;
+        return sd_event_add_io(conntrack->event, &sweep->source, sweep->fd, EPOLLIN, sweep_on_part, conntrack);
+}
+
+static int conntrack_schedule(Conntrack *conntrack);
+
+static bool pending_settle(Pending *pending, uint64_t now, int error) {
+        if (error < 0) {
+                pending->due = now + RETRY_USEC;
+                return ++pending->failures < FAILURES_MAX;
+        }
+        pending->due = now + LOOK_AGAIN_USEC;
+        return --pending->looks > 0;
+}
+
+/* Each filter of the sweep goes, or waits for its next look. True if one is through. */
+static bool sweep_settle(Conntrack *conntrack, uint64_t now) {
+        bool through = false;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < conntrack->n_pending; i++) {
+                Pending *pending = &conntrack->pending[i];
+                bool keep = !pending->active || pending_settle(pending, now, conntrack->sweep.error);
+
+                pending->active = false;
+                through = through || !keep;
+                if (keep)
+                        conntrack->pending[kept++] = *pending;
+        }
+        conntrack->n_pending = kept;
+        return through;
+}
+
+static void sweep_finish(Conntrack *conntrack) {
+        Sweep *sweep = &conntrack->sweep;
+        int error = sweep->error;
+        uint64_t now = sweep->started;
+        size_t deleted;
+        bool through;
+
+        (void) sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now);
+        through = sweep_settle(conntrack, now);
+        sweep_close_socket(sweep);
+        flow_index_done(&sweep->index);
+        sweep->running = false;
+        conntrack->pause = now + MIN((now - sweep->started) * PAUSE_FACTOR, PAUSE_USEC_MAX);
+        (void) conntrack_schedule(conntrack);
+
+        if (!through && error >= 0)
+                return;
+        deleted = conntrack->deleted;
+        conntrack->deleted = 0;
+        conntrack->done(conntrack->userdata, deleted, error);
+}
+
+/* On to the next family, or to the end; after an error as well, for most of them concern single entries. */
+static void sweep_next(Conntrack *conntrack) {
+        Sweep *sweep = &conntrack->sweep;
+        int r = 0;
+
+        sweep_close_socket(sweep);
+        if (sweep->ipv4) {
+                sweep->ipv4 = false;
+                r = sweep_open_socket(conntrack, AF_INET);
+        } else if (sweep->ipv6) {
+                sweep->ipv6 = false;
+                r = sweep_open_socket(conntrack, AF_INET6);
+        }
+        if (r < 0) {
+                sweep_fail(conntrack, r);
+                sweep_close_socket(sweep);
+        }
+        if (sweep->fd < 0)
+                sweep_finish(conntrack);
+}
+
+/* True at the end of the dump. */
+static bool sweep_take_part(Conntrack *conntrack, const struct nlmsghdr *message, int size) {
+        bool end = false;
+
+        for (; mnl_nlmsg_ok(message, size); message = mnl_nlmsg_next(message, &size)) {
+                if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
+                        int r = netlink_error(message);
+
+                        if (r < 0)
+                                sweep_fail(conntrack, r);
+                        end = true;
+                } else
+                        sweep_on_entry(conntrack, message);
+        }
+        batch_flush(conntrack);
+        return end;
+}
+
+/* One part a turn: some 150 entries, which take half a millisecond, or two if all of them are to be deleted.
+ * False if there is none yet. */
+static bool sweep_read(Conntrack *conntrack) {
+        _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
+        ssize_t size;
+
+        size = netlink_receive(conntrack->sweep.fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        if (size == -EAGAIN)
+                return false;
+        sweep_watch(conntrack);
+        if (size < 0)
+                sweep_fail(conntrack, (int) size);
+        if (size < 0 || sweep_take_part(conntrack, (const struct nlmsghdr *) buffer, (int) size))
+                sweep_next(conntrack);
+        return true;
+}
+
+static int sweep_on_part(_unused_ sd_event_source *source, _unused_ int fd, _unused_ uint32_t events,
+                         void *userdata) {
+        (void) sweep_read(userdata);
+        return 0;
+}
+
+static void sweep_on_silence(Conntrack *conntrack) {
+        /* It may be the loop that stood still. */
+        if (sweep_read(conntrack))
+                return;
+        sweep_fail(conntrack, -ETIMEDOUT);
+        sweep_finish(conntrack);
+}
+
+/* Beginning */
+
+static int sweep_build_index(Conntrack *conntrack) {
+        _cleanup_free_ FlowFilter *filters = calloc(conntrack->n_pending + 1, sizeof(*filters));
+        size_t n = 0;
+
+        if (!filters)
+                return -ENOMEM;
+        for (size_t i = 0; i < conntrack->n_pending; i++)
+                if (conntrack->pending[i].active)
+                        filters[n++] = conntrack->pending[i].filter;
+        return flow_index_new(filters, n, &conntrack->sweep.index);
+}
+
+static void sweep_start(Conntrack *conntrack, uint64_t now) {
+        Sweep *sweep = &conntrack->sweep;
+        int r;
+
+        *sweep = (Sweep) { .running = true, .started = now, .fd = -1 };
+        conntrack->n_localities = 0;
+        for (size_t i = 0; i < conntrack->n_pending; i++) {
+                Pending *pending = &conntrack->pending[i];
+
+                pending->active = pending->due <= now;
+                sweep->ipv4 = sweep->ipv4 || (pending->active && pending->filter.family == AF_INET);
+                sweep->ipv6 = sweep->ipv6 || (pending->active && pending->filter.family == AF_INET6);
+        }
+        r = sweep_build_index(conntrack);
+        if (r < 0)
+                sweep_fail(conntrack, r);
+        sweep_next(conntrack);
+}
+
+static int conntrack_on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Conntrack *conntrack = userdata;
+        uint64_t now;
+        int r;
+
+        r = sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now);
+        if (r < 0)
+                return r;
+        if (conntrack->sweep.running)
+                sweep_on_silence(conntrack);
+        else
+                sweep_start(conntrack, now);
+        return 0;
+}
+
+static int conntrack_schedule(Conntrack *conntrack) {
+        uint64_t next = UINT64_MAX;
+        int r;
+
+        if (conntrack->sweep.running)
+                return 0;
+        if (conntrack->n_pending == 0)
+                return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
+        for (size_t i = 0; i < conntrack->n_pending; i++)
+                next = MIN(next, conntrack->pending[i].due);
+        r = sd_event_source_set_time(conntrack->timer, MAX(next, conntrack->pause));
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_ONESHOT);
+}
+
+int conntrack_delete(Conntrack *conntrack, const FlowFilter *filters, size_t n_filters) {
+        int r;
+
+        r = array_reserve(&conntrack->pending, &conntrack->pending_capacity, conntrack->n_pending + n_filters,
+                          sizeof(*conntrack->pending));
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n_filters; i++)
+                conntrack->pending[conntrack->n_pending++] = (Pending) { .filter = filters[i], .looks = LOOKS };
+        return conntrack_schedule(conntrack);
+}
+
+bool conntrack_is_busy(const Conntrack *conntrack) {
+        return conntrack->n_pending > 0;
+}
+
+static int conntrack_start(Conntrack *conntrack) {
+        int r;
+
+        r = netlink_open(NETLINK_NETFILTER, &conntrack->deletions);
+        if (r < 0)
+                return r;
+        r = netlink_open(NETLINK_ROUTE, &conntrack->routes);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(conntrack->event, &conntrack->timer, CLOCK_MONOTONIC, 0, 1000, conntrack_on_timer,
+                              conntrack);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
+}
+
+int conntrack_new(sd_event *event, ConntrackDone done, void *userdata, Conntrack **ret) {
+        _cleanup_(conntrack_freep) Conntrack *conntrack = calloc(1, sizeof(*conntrack));
+        int r;
+
+        if (!conntrack)
+                return -ENOMEM;
+        conntrack->event = sd_event_ref(event);
+        conntrack->done = done;
+        conntrack->userdata = userdata;
+        conntrack->deletions = NETLINK_CLOSED;
+        conntrack->routes = NETLINK_CLOSED;
+        conntrack->sweep.fd = -1;
+        r = conntrack_start(conntrack);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(conntrack);
+        return 0;
+}
+
+Conntrack *conntrack_free(Conntrack *conntrack) {
+        if (!conntrack)
+                return NULL;
+        sweep_close_socket(&conntrack->sweep);
+        flow_index_done(&conntrack->sweep.index);
+        sd_event_source_disable_unref(conntrack->timer);
+        netlink_close(&conntrack->deletions);
+        netlink_close(&conntrack->routes);
+        free(conntrack->pending);
+        sd_event_unref(conntrack->event);
+        free(conntrack);
+        return NULL;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/net/paths.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/net/hairpin.h"
+#include "daemon/net/known.h"
+#include "daemon/net/rtnl.h"
+
+/* The loop is not held for longer than these take, well under a millisecond. */
+#define NOTIFICATIONS_AT_ONCE_MAX 64
+#define WISHES_AT_ONCE_MAX 32
+
+/* Room for some hundred notifications in the socket: each takes about 2 KiB there. */
+#define MONITOR_BUFFER_SIZE (2 * 1024 * 1024)
+
+struct Paths {
+        PathsHandlers handlers;
+        void *userdata;
+        Netlink requests;
+        int monitor;
+        sd_event_source *monitor_source;
+        sd_event_source *wishes_source;
+        Hairpins hairpins;
+        KnownRoutes known;
+};
+
+static void paths_report_route(Paths *paths, const Prefix *prefix) {
+        if (paths->handlers.route_changed)
+                paths->handlers.route_changed(paths->userdata, prefix);
+}
+
+static void paths_look_at_wishes(Paths *paths) {
+        (void) sd_event_source_set_enabled(paths->wishes_source, SD_EVENT_ON);
+}
+
+static void paths_fulfil(Paths *paths, HairpinWish *wish) {
+        char port[IF_NAMESIZE];
+        int r = hairpin_fulfil(&paths->requests, wish, port);
+
+        /* From here on the wish may be gone: a handler can forget it. */
+        if (r > 0 && paths->handlers.hairpin_on)
+                paths->handlers.hairpin_on(paths->userdata, port);
+        if (r < 0 && paths->handlers.hairpin_failed)
+                paths->handlers.hairpin_failed(paths->userdata, port, r);
+}
+
+static int paths_on_wishes(sd_event_source *source, void *userdata) {
+        Paths *paths = userdata;
+        HairpinWish *wish;
+
+        for (unsigned i = 0; i < WISHES_AT_ONCE_MAX && (wish = hairpins_marked(&paths->hairpins)); i++)
+                paths_fulfil(paths, wish);
+        return sd_event_source_set_enabled(source, hairpins_marked(&paths->hairpins) ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+/* Messages were lost: whatever could have been in them. */
+static void paths_resync(Paths *paths) {
+        const Prefix all = {};
+
+        if (hairpins_mark_all(&paths->hairpins))
+                paths_look_at_wishes(paths);
+        paths_report_route(paths, &all);
+}
+
+static void paths_on_route(Paths *paths, const struct nlmsghdr *message) {
+        Route route;
+
+        if (route_decode(message, &route) < 0)
+                return;
+        if (message->nlmsg_type == RTM_DELROUTE)
+                known_routes_remove(&paths->known, route.ifindex, &route.prefix);
+        /* These come with each address and interface, and no container is reached by them. */
+        if (route.type != RTN_BROADCAST && route.type != RTN_MULTICAST && route.type != RTN_ANYCAST)
+                paths_report_route(paths, &route.prefix);
+}
+
+static void paths_on_link_down(Paths *paths, unsigned ifindex) {
+        const Prefix *after = NULL;
+        Prefix prefix;
+
+        while (known_routes_take(&paths->known, ifindex, after, &prefix)) {
+                paths_report_route(paths, &prefix);
+                after = &prefix;
+        }
+}
+
+static void paths_on_link_gone(Paths *paths, const Link *link) {
+        hairpins_lose_port(&paths->hairpins, link->index);
+        /* As a message of AF_BRIDGE it only left its bridge. */
+        if (link->family != AF_UNSPEC)
+                return;
+        paths_on_link_down(paths, link->index);
+        if (paths->handlers.link_gone)
+                paths->handlers.link_gone(paths->userdata, link->name);
+}
+
+static void paths_on_link(Paths *paths, const struct nlmsghdr *message) {
+        Link link;
+
+        if (link_decode(message, &link) < 0)
+                return;
+        if (message->nlmsg_type == RTM_DELLINK) {
+                paths_on_link_gone(paths, &link);
+                return;
+        }
+        if (!(link.flags & IFF_UP))
+                paths_on_link_down(paths, link.index);
+        /* Before it runs, nobody behind a port would hear a question. */
+        else if (link.flags & IFF_RUNNING && link.master != 0 &&
+                 hairpins_mark_port(&paths->hairpins, link.master, link.index))
+                paths_look_at_wishes(paths);
+}
+
+static void paths_on_neighbour(Paths *paths, const struct nlmsghdr *message) {
+        Neighbour entry;
+        HairpinWish *wish;
+
+        if (neighbour_decode(message, &entry) < 0 || entry.family != AF_BRIDGE || !entry.has_mac)
+                return;
+        wish = hairpins_find(&paths->hairpins, entry.master, entry.mac);
+        if (!wish)
+                return;
+        wish->marked = true;
+        paths_look_at_wishes(paths);
+}
+
+static void paths_on_message(Paths *paths, const struct nlmsghdr *message) {
+        switch (message->nlmsg_type) {
+        case RTM_NEWROUTE:
+        case RTM_DELROUTE:
+                paths_on_route(paths, message);
+                break;
+        case RTM_NEWLINK:
+        case RTM_DELLINK:
+                paths_on_link(paths, message);
+                break;
+        case RTM_NEWNEIGH: /* that an entry ages is no news: the port is where it was */
+                paths_on_neighbour(paths, message);
+                break;
+        case RTM_NEWRULE:
+        case RTM_DELRULE: /* other tables may apply now, to whatever address */
+                paths_report_route(paths, &(Prefix) {});
+                break;
+        }
+}
+
+static int paths_on_monitor(_unused_ sd_event_source *source, int fd, _unused_ uint32_t events, void *userdata) {
+        _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
+        Paths *paths = userdata;
+        bool lost = false;
+
+        for (unsigned i = 0; i < NOTIFICATIONS_AT_ONCE_MAX; i++) {
+                const struct nlmsghdr *message = (const struct nlmsghdr *) buffer;
+                ssize_t size = netlink_receive(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+                int left = (int) size;
+
+                if (size == -EAGAIN)
+                        break;
+                /* Whatever the error, it is not known what it took along. */
+                if (size < 0) {
+                        lost = true;
+                        continue;
+                }
+                for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+                        paths_on_message(paths, message);
+        }
+        if (lost)
+                paths_resync(paths);
+        return 0;
+}
+
+static int monitor_open(int *ret) {
+        const unsigned groups[] = {
+                RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,
+                RTNLGRP_IPV6_RULE,
+        };
+        struct sockaddr_nl address = { .nl_family = AF_NETLINK };
+        const int size = MONITOR_BUFFER_SIZE;
+        _cleanup_close_ int fd = -1;
+
+        fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+        if (fd < 0)
+                return -errno;
+        /* Without the privilege the default must do: then messages are lost sooner, and that is handled. */
+        (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+        for (size_t i = 0; i < ELEMENTSOF(groups); i++)
+                address.nl_groups |= 1u << (groups[i] - 1);
+        if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+                return -errno;
+        *ret = take_fd(&fd);
+        return 0;
+}
+
+static int paths_start(Paths *paths, sd_event *event) {
+        int r;
+
+        r = netlink_open(NETLINK_ROUTE, &paths->requests);
+        if (r < 0)
+                return r;
+        r = monitor_open(&paths->monitor);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(event, &paths->monitor_source, paths->monitor, EPOLLIN, paths_on_monitor, paths);
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(event, &paths->wishes_source, paths_on_wishes, paths);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(paths->wishes_source, SD_EVENT_OFF);
+}
+
+int paths_new(sd_event *event, const PathsHandlers *handlers, void *userdata, Paths **ret) {
+        _cleanup_(paths_freep) Paths *paths = calloc(1, sizeof(*paths));
+        int r;
+
+        if (!paths)
+                return -ENOMEM;
+        paths->handlers = *handlers;
+        paths->userdata = userdata;
+        paths->requests = NETLINK_CLOSED;
+        paths->monitor = -1;
+        r = paths_start(paths, event);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(paths);
+        return 0;
+}
+
+Paths *paths_free(Paths *paths) {
+        if (!paths)
+                return NULL;
+        sd_event_source_disable_unref(paths->monitor_source);
+        sd_event_source_disable_unref(paths->wishes_source);
+        netlink_close(&paths->requests);
+        close_fd(paths->monitor);
+        hairpins_done(&paths->hairpins);
+        known_routes_done(&paths->known);
+        free(paths);
+        return NULL;
+}
+
+int paths_find(Paths *paths, const Address *address, Path *ret) {
+        Route route;
+        Link link;
+        int r;
+
+        r = rtnl_get_route(&paths->requests, address, &route);
+        if (r < 0)
+                return r;
+        if (route.type != RTN_UNICAST || route.gateway || route.ifindex == 0 || route.prefix.length == 0)
+                return -EHOSTUNREACH;
+        r = rtnl_get_link(&paths->requests, route.ifindex, NULL, &link);
+        if (r < 0)
+                return r;
+        r = known_routes_add(&paths->known, route.ifindex, &route.prefix);
+        if (r < 0)
+                return r;
+
+        *ret = (Path) { .ifindex = link.index, .neighbours = route.prefix, .bridge = link.bridge };
+        memcpy(ret->ifname, link.name, IF_NAMESIZE);
+        return 0;
+}
+
+int paths_get_localnet(Paths *paths, const char *ifname, bool *ret) {
+        Link link;
+        int r;
+
+        r = rtnl_get_link(&paths->requests, 0, ifname, &link);
+        if (r < 0)
+                return r;
+        /* Too small an MTU, and the interface has no IPv4 at all. */
+        if (!link.has_localnet)
+                return -EAFNOSUPPORT;
+        *ret = link.localnet;
+        return 0;
+}
+
+int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
+        Link link;
+        int r;
+
+        r = rtnl_get_link(&paths->requests, 0, ifname, &link);
+        if (r < 0)
+                return r;
+        return rtnl_set_localnet(&paths->requests, link.index, on);
+}
+
+int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address) {
+        int r = hairpins_add(&paths->hairpins, bridge, mac, address);
+
+        if (r >= 0)
+                paths_look_at_wishes(paths);
+        return r;
+}
+
+void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]) {
+        hairpins_remove(&paths->hairpins, bridge, mac);
+}
+
+int paths_set_hairpin(Paths *paths, const char *port, bool on) {
+        Link link;
+        int r;
+
+        r = rtnl_get_link(&paths->requests, 0, port, &link);
+        if (r < 0)
+                return r;
+        return rtnl_set_hairpin(&paths->requests, link.index, on);
+}
+
+bool paths_link_exists(Paths *paths, const char *ifname) {
+        Link link;
+
+        /* An error of another kind does not say that it is gone. */
+        return rtnl_get_link(&paths->requests, 0, ifname, &link) != -ENODEV;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "common/address.h"
+#include "common/macros.h"
+#include "daemon/model/container.h"
+
+/* How the host reaches a container, by rtnetlink: the interface, who are its neighbours there, and the two switches
+ * that let 127.0.0.1 and the container itself use an exposure. */
+
+typedef struct Path {
+        unsigned ifindex;
+        char ifname[IF_NAMESIZE];
+        Prefix neighbours; /* the on-link network that the route is for; full length where it is a host route */
+        bool bridge;       /* the interface is a bridge: the container hangs on one of its ports */
+} Path;
+
+typedef struct Paths Paths;
+
+/* Called from the loop, never from within a call of the functions below; they may call those, but paths_free(). Any
+ * may be NULL. */
+typedef struct PathsHandlers {
+        /* A route to (part of) that prefix came, changed or went: paths found before may no longer hold. Length 0 of
+         * AF_UNSPEC: events were lost (interfaces may have gone, too), or routing rules changed: look at all
+         * again. */
+        void (*route_changed)(void *userdata, const Prefix *prefix);
+        /* Hairpin mode was switched on by us on that bridge port. */
+        void (*hairpin_on)(void *userdata, const char *port);
+        /* Hairpin mode could not be switched on; port is "" if it was not even found. Tried again when something
+         * changes there. */
+        void (*hairpin_failed)(void *userdata, const char *port, int error);
+        /* An interface went. */
+        void (*link_gone)(void *userdata, const char *name);
+} PathsHandlers;
+
+int paths_new(sd_event *event, const PathsHandlers *handlers, void *userdata, Paths **ret);
+Paths *paths_free(Paths *paths);
+DEFINE_CLEANUP(Paths, paths_free)
+
+/* Asks the kernel for the route to a container's address (RTM_GETROUTE with RTM_F_FIB_MATCH, answered at once).
+ * Where nobody reaches a container of this host:
+ * -ENETUNREACH: there is no route.
+ * -EHOSTUNREACH: a route through a gateway or several interfaces, the default route, a route of type unreachable, or
+ * the host's own address.
+ * -EACCES, -EINVAL: a route of type prohibit or blackhole (IPv4; IPv6 gives -EHOSTUNREACH).
+ * -ENODEV: the interface went in between. */
+int paths_find(Paths *paths, const Address *address, Path *ret);
+
+/* route_localnet of an interface (IFLA_INET_CONF by RTM_SETLINK and RTM_GETLINK: works where /proc/sys is read-only).
+ * -ENODEV: it is gone. -EAFNOSUPPORT: it has no IPv4. */
+int paths_get_localnet(Paths *paths, const char *ifname, bool *ret);
+int paths_set_localnet(Paths *paths, const char *ifname, bool on);
+
+/* Asks for hairpin mode on the port of `bridge` behind which `mac` is, so that the container reaches itself by the
+ * host's address. The port is found in the bridge's forwarding table; where the container has not spoken yet, the
+ * kernel is asked to resolve `address` (a neighbour probe, no packet of ours) and the port is switched when the entry
+ * appears. handlers->hairpin_on follows, unless the port is in hairpin mode already. The wish stays until it is
+ * forgotten: a port that the MAC moves to is switched as well, and one that somebody switched off is switched on
+ * again. Asking twice renews the address. Returns 0 or -ENOMEM. */
+int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address);
+/* Forgets the wish; the port is left as it is (it goes with its container). */
+void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]);
+/* Switches a port's hairpin mode. -ENODEV: it is gone. */
+int paths_set_hairpin(Paths *paths, const char *port, bool on);
+/* True if that interface exists. */
+bool paths_link_exists(Paths *paths, const char *ifname);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "common/macros.h"
+
+/* Tests of what the kernel does: each program works in a network namespace of its own, which ends with it, so that
+ * nothing of the machine's own network is ever touched. */
+
+/* Puts the process into a fresh namespace with lo up. Exits with 77 (skipped) where that is not permitted. */
+void netns_enter_fresh(void);
+
+/* A further fresh namespace with lo up, as a descriptor; the process stays where it is. */
+int netns_new(void);
+/* Moves the process into that namespace. */
+void netns_enter(int fd);
+
+/* Runs a shell command that must succeed; netns_run_in() in that namespace, where "$NETNS" is. */
+void netns_run(const char *format, ...) _printf_(1, 2);
+void netns_run_in(int netns, const char *format, ...) _printf_(2, 3);
+/* Moves an interface into that namespace. */
+void netns_give(int netns, const char *ifname);
+/* Writes a file below /proc/sys of the current namespace. */
+void netns_sysctl(const char *path, const char *value);
+
+/* Runs the loop until done() is true; fails the test at the deadline. Returns the longest time that one turn of the
+ * loop took, in microseconds of this process' and its kernel's work (so that others' load does not count). */
+#define LOOP_SECONDS_MAX 20
+uint64_t loop_until(sd_event *event, bool (*done)(void *userdata), void *userdata);
+/* Turns the loop until nothing is pending. */
+void loop_settle(sd_event *event);
+uint64_t now_usec(void);
+uint64_t spent_usec(void);
