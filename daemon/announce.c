@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/announce.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/text.h"
+#include "daemon/messages.h"
+
+static const struct {
+        int priority;
+        const char *message_id;
+        const char *verb;
+} announcements[_CLAIM_STATE_MAX] = {
+        [CLAIM_EXPOSED] = { LOG_INFO, MESSAGE_EXPOSED, "exposed" },
+        [CLAIM_WAITING] = { LOG_INFO, MESSAGE_WAITING, "waits" },
+        [CLAIM_CONFLICT] = { LOG_WARNING, MESSAGE_CONFLICT, "conflict" },
+        [CLAIM_DENIED] = { LOG_WARNING, MESSAGE_REFUSED, "denied" },
+        [CLAIM_INVALID] = { LOG_WARNING, MESSAGE_REFUSED, "refused" },
+};
+
+/* The fields of DESIGN.md section 7, as text. */
+typedef struct ClaimText {
+        char host[ENTRY_HOST_TEXT_SIZE];
+        char host_port[16], container_port[16];
+        char address[2 * ADDRESS_TEXT_SIZE + 2];
+        char profile[LOG_VALUE_SIZE_MAX];
+        char reason[CLAIM_REASON_SIZE];
+} ClaimText;
+
+static void range_format(PortRange range, char *buffer, size_t size) {
+        if (range.first == range.last)
+                snprintf(buffer, size, "%u", range.first);
+        else
+                snprintf(buffer, size, "%u-%u", range.first, range.last);
+}
+
+static void addresses_format(const Entry *entry, const Address *v4, const Address *v6, char *buffer, size_t size) {
+        char text4[ADDRESS_TEXT_SIZE], text6[ADDRESS_TEXT_SIZE];
+        bool use4 = address_is_set(v4) && entry->family != AF_INET6;
+        bool use6 = address_is_set(v6) && entry->family != AF_INET;
+
+        snprintf(buffer, size, "%s%s%s", use4 ? address_format(v4, text4) : "", use4 && use6 ? " " : "",
+                 use6 ? address_format(v6, text6) : "");
+}
+
+static void claim_text_fill(const Record *record, const Claim *claim, const Address *v4, const Address *v6,
+                            ClaimText *text) {
+        entry_format_host(&claim->entry, text->host);
+        range_format(claim->entry.host_ports, text->host_port, sizeof(text->host_port));
+        range_format(claim->entry.container_ports, text->container_port, sizeof(text->container_port));
+        addresses_format(&claim->entry, v4, v6, text->address, sizeof(text->address));
+        text_escape(record->profile, strlen(record->profile), text->profile, sizeof(text->profile));
+}
+
+static void claim_log(int priority, const char *message_id, const Record *record, const Claim *claim,
+                      const ClaimText *text, const char *state, const char *reason, const char *message) {
+        bool parsed = claim->error == ENTRY_OK;
+        const LogField fields[] = {
+                { "CALICO_EXPOSED_CONTAINER_ID", record->container->id },
+                { "CALICO_EXPOSED_CONTAINER_NAME", record->name },
+                { "CALICO_EXPOSED_PROTOCOL", parsed ? protocol_to_string(claim->entry.protocol) : NULL },
+                { "CALICO_EXPOSED_HOST_PORT", parsed ? text->host_port : NULL },
+                { "CALICO_EXPOSED_CONTAINER_ADDRESS", parsed && *text->address ? text->address : NULL },
+                { "CALICO_EXPOSED_CONTAINER_PORT", parsed ? text->container_port : NULL },
+                { "CALICO_EXPOSED_PROFILE", *text->profile ? text->profile : NULL },
+                { "CALICO_EXPOSED_STATE", state },
+                { "CALICO_EXPOSED_REASON", reason && *reason ? reason : NULL },
+                {},
+        };
+
+        log_event(priority, message_id, fields, "%s", message);
+}
+
+/* "web: exposed 8080/tcp -> 172.17.0.2 fd00::2 port 80", "web: refused entry \"80/tpc\": expected ..." */
+static void announce_claim(const Record *record, const Claim *claim) {
+        char message[768];
+        ClaimText text = {};
+        const char *reason = claim_format_reason(record, claim, text.reason);
+
+        claim_text_fill(record, claim, &record->ipv4, &record->ipv6, &text);
+        if (claim->state == CLAIM_EXPOSED)
+                snprintf(message, sizeof(message), "%s: exposed %s -> %s port %s (profile %s)", record->name, text.host,
+                         text.address, text.container_port, text.profile);
+        else
+                snprintf(message, sizeof(message), "%s: %s entry \"%s\": %s", record->name,
+                         announcements[claim->state].verb, claim->text, reason);
+        claim_log(announcements[claim->state].priority, announcements[claim->state].message_id, record, claim, &text,
+                  claim_state_to_string(claim->state), reason, message);
+}
+
+static void announce_withdrawn(const Record *record, const Claim *claim, const char *reason) {
+        char message[768];
+        ClaimText text = {};
+
+        claim_text_fill(record, claim, &claim->notice.ipv4, &claim->notice.ipv6, &text);
+        snprintf(message, sizeof(message), "%s: withdrawn %s -> %s port %s: %s", record->name, text.host, text.address,
+                 text.container_port, reason);
+        claim_log(LOG_INFO, MESSAGE_WITHDRAWN, record, claim, &text, "withdrawn", reason, message);
+}
+
+static void announce_record(Record *record) {
+        for (size_t i = 0; i < record->n_claims; i++) {
+                Claim *claim = &record->claims[i];
+                char reason[CLAIM_REASON_SIZE];
+
+                if (!claim_is_news(record, claim))
+                        continue;
+                if (claim->notice.announced && claim->notice.state == CLAIM_EXPOSED && claim->state != CLAIM_EXPOSED)
+                        announce_withdrawn(record, claim, claim_format_reason(record, claim, reason));
+                else
+                        announce_claim(record, claim);
+                claim_set_announced(record, claim);
+        }
+}
+
+void announce_changes(Model *model) {
+        size_t n;
+        Record *const *records = model_departed(model, &n);
+
+        for (size_t i = 0; i < n; i++)
+                for (size_t k = 0; k < records[i]->n_claims; k++)
+                        if (records[i]->claims[k].notice.announced &&
+                            records[i]->claims[k].notice.state == CLAIM_EXPOSED)
+                                announce_withdrawn(records[i], &records[i]->claims[k],
+                                                   "the container or its network went");
+        model_forget_departed(model);
+
+        records = model_records(model, &n);
+        for (size_t i = 0; i < n; i++)
+                announce_record(records[i]);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/kernel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "common/log.h"
+#include "daemon/flows.h"
+#include "daemon/links.h"
+#include "daemon/messages.h"
+#include "daemon/net/conntrack.h"
+#include "daemon/net/paths.h"
+#include "daemon/service.h"
+
+enum { FAMILIES = 2 };
+static const int families[FAMILIES] = { AF_INET, AF_INET6 };
+
+struct Kernel {
+        RulesetOptions options;
+        Model *model;
+        KernelChanged changed;
+        void *userdata;
+
+        NftSocket *nft;
+        NftMonitor *monitor;
+        sd_event_source *monitor_source;
+        Conntrack *conntrack;
+        Paths *paths;
+
+        TableState table;
+        bool skeleton_intact;
+        bool table_suspect;               /* the table may not be what the model thinks */
+        bool docker_user_suspect[FAMILIES];
+        bool localnet_suspect;
+        bool sweeping; /* conntrack_delete() is under way */
+};
+
+static void kernel_dirty(Kernel *kernel) {
+        kernel->changed(kernel->userdata);
+}
+
+static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata) {
+        Kernel *kernel = userdata;
+        NftChanges changes;
+        int r;
+
+        r = nft_monitor_read(kernel->monitor, kernel->nft, &changes);
+        if (r < 0) {
+                log_line(LOG_ERR, "Cannot read nftables' notifications: %s", strerror(-r));
+                return r;
+        }
+        kernel->table_suspect |= changes.table;
+        for (size_t i = 0; i < FAMILIES; i++)
+                kernel->docker_user_suspect[i] |= changes.docker_user[i];
+        if (changes.table || changes.docker_user[0] || changes.docker_user[1])
+                kernel_dirty(kernel);
+        return 0;
+}
+
+static void on_route_changed(void *userdata, const Prefix *prefix) {
+        Kernel *kernel = userdata;
+
+        if (!links_forget_paths(kernel->model, prefix))
+                return;
+        kernel->localnet_suspect = true; /* an interface made anew begins with it off */
+        kernel_dirty(kernel);
+}
+
+static void on_hairpin(void *userdata, const char *port) {
+        Kernel *kernel = userdata;
+
+        if (model_add_hairpin_port(kernel->model, port) < 0)
+                log_line(LOG_WARNING, "No memory to remember hairpin mode of %s", port);
+        kernel_dirty(kernel);
+}
+
+static void on_link_gone(void *userdata, const char *name) {
+        Kernel *kernel = userdata;
+
+        model_remove_hairpin_port(kernel->model, name);
+        kernel_dirty(kernel);
+}
+
+static void on_sweep_done(void *userdata, size_t deleted, int error) {
+        Kernel *kernel = userdata;
+
+        kernel->sweeping = false;
+        if (error < 0)
+                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-error));
+        else if (deleted > 0)
+                log_line(LOG_DEBUG, "Deleted %zu old flows", deleted);
+}
+
+/* The socket that systemd kept still owns the table. One that is no netlink socket is of no use, and not ours. */
+static int open_socket(int stored_fd, NftSocket **ret) {
+        int r;
+
+        if (stored_fd >= 0) {
+                if (nft_socket_adopt(stored_fd, ret) >= 0)
+                        return 0;
+                log_line(LOG_WARNING, "What systemd kept is no netlink socket: starting afresh");
+                close_fd(stored_fd);
+                service_forget_nft();
+        }
+        r = nft_socket_new(ret);
+        if (r >= 0)
+                service_store_nft(nft_socket_fd(*ret));
+        return r;
+}
+
+static int open_monitor(Kernel *kernel, sd_event *event) {
+        int r;
+
+        r = nft_monitor_new(&kernel->monitor);
+        if (r >= 0)
+                r = sd_event_add_io(event, &kernel->monitor_source, nft_monitor_fd(kernel->monitor), EPOLLIN,
+                                    on_monitor, kernel);
+        return r;
+}
+
+int kernel_new(sd_event *event, const RulesetOptions *options, int stored_fd, Model *model, KernelChanged changed,
+               void *userdata, Kernel **ret) {
+        static const PathsHandlers handlers = {
+                .route_changed = on_route_changed,
+                .hairpin_on = on_hairpin,
+                .link_gone = on_link_gone,
+        };
+        _cleanup_(kernel_freep) Kernel *kernel = calloc(1, sizeof(*kernel));
+        int r;
+
+        if (!kernel)
+                return -ENOMEM;
+        *kernel = (Kernel) {
+                .options = *options,
+                .model = model,
+                .changed = changed,
+                .userdata = userdata,
+                .docker_user_suspect = { true, true },
+                .localnet_suspect = true,
+        };
+        r = open_socket(stored_fd, &kernel->nft);
+        if (r >= 0)
+                r = open_monitor(kernel, event);
+        if (r >= 0)
+                r = conntrack_new(event, on_sweep_done, kernel, &kernel->conntrack);
+        if (r >= 0)
+                r = paths_new(event, &handlers, kernel, &kernel->paths);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(kernel);
+        return 0;
+}
+
+Kernel *kernel_free(Kernel *kernel) {
+        if (!kernel)
+                return NULL;
+        sd_event_source_unref(kernel->monitor_source);
+        nft_monitor_free(kernel->monitor);
+        conntrack_free(kernel->conntrack);
+        paths_free(kernel->paths);
+        nft_socket_free(kernel->nft);
+        free(kernel);
+        return NULL;
+}
+
+/* Ports that are remembered in the table, but went while nobody looked, are not taken over. */
+static int adopt_hairpin_ports(Kernel *kernel) {
+        const Elements *actual = model_actual(kernel->model);
+        int r = 0;
+
+        for (size_t i = 0; i < actual->count && r >= 0; i++)
+                if (actual->items[i].kind == ELEMENT_HAIRPIN_PORT &&
+                    paths_link_exists(kernel->paths, actual->items[i].name))
+                        r = model_add_hairpin_port(kernel->model, actual->items[i].name);
+        return r;
+}
+
+static int read_table(Kernel *kernel) {
+        KernelState state;
+        int r;
+
+        r = nft_read(kernel->nft, &kernel->options, &state);
+        if (r < 0)
+                return r;
+        r = model_set_actual(kernel->model, &state.elements);
+        if (r >= 0) {
+                kernel->table = state.table;
+                kernel->skeleton_intact = state.skeleton_intact;
+                kernel->table_suspect = false;
+        }
+        kernel_state_done(&state);
+        if (r >= 0 && kernel->table == TABLE_FOREIGN) {
+                log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
+                          "Another process owns the table inet calico-exposed: is calico-exposed running already?");
+                return -EBUSY;
+        }
+        return r;
+}
+
+static bool must_rebuild(const Kernel *kernel) {
+        return kernel->table == TABLE_ABSENT || !kernel->skeleton_intact;
+}
+
+int kernel_start(Kernel *kernel) {
+        static const Plan nothing;
+        int r;
+
+        r = read_table(kernel);
+        if (r >= 0)
+                r = adopt_hairpin_ports(kernel);
+        if (r < 0 || kernel->table != TABLE_ABSENT)
+                return r;
+        r = nft_apply(kernel->nft, &kernel->options, &nothing, true, false);
+        return r < 0 ? r : read_table(kernel);
+}
+
+static int sweep_flows(Kernel *kernel, const Plan *plan) {
+        _cleanup_free_ FlowFilter *filters = NULL;
+        size_t n;
+        int r;
+
+        r = flows_of_plan(plan, &filters, &n);
+        if (r >= 0 && n > 0) {
+                r = conntrack_delete(kernel->conntrack, filters, n);
+                kernel->sweeping = r >= 0;
+        }
+        return r;
+}
+
+/* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
+static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
+        const Plan whole = { .add = *model_desired(kernel->model) };
+        int r;
+
+        links_set_localnet(&plan->remove, kernel->paths, false);
+        r = nft_apply(kernel->nft, &kernel->options, rebuild ? &whole : plan, rebuild, kernel->table != TABLE_ABSENT);
+        if (r < 0) {
+                kernel->table_suspect = true;
+                return r;
+        }
+        links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths, true);
+        kernel->localnet_suspect = false;
+        if (sweep_flows(kernel, plan) < 0)
+                log_line(LOG_WARNING, "No memory to delete old flows");
+        return rebuild || !plan_is_empty(plan);
+}
+
+static int reconcile_table(Kernel *kernel) {
+        bool healing = kernel->table_suspect, rebuild;
+        Plan plan;
+        int r;
+
+        if (kernel->table_suspect) {
+                r = read_table(kernel);
+                if (r < 0)
+                        return r;
+        }
+        links_find_paths(kernel->model, kernel->paths, kernel->options.localhost);
+        r = model_decide(kernel->model, &plan);
+        if (r < 0)
+                return r;
+        rebuild = must_rebuild(kernel);
+        r = apply_plan(kernel, &plan, rebuild);
+        if (r >= 0)
+                model_commit(kernel->model);
+        if (r >= 0 && rebuild && read_table(kernel) < 0)
+                kernel->table_suspect = true;
+        if (r > 0 && healing)
+                log_event(LOG_NOTICE, MESSAGE_HEALED, NULL,
+                          "The table inet calico-exposed was changed from outside, and is right again");
+        plan_done(&plan);
+        return r;
+}
+
+static int reconcile_docker_user(Kernel *kernel, size_t i) {
+        DockerUserState state;
+        int r;
+
+        if (!kernel->docker_user_suspect[i])
+                return 0;
+        r = docker_user_ensure(kernel->nft, families[i], &kernel->options, &state);
+        if (r < 0)
+                return r;
+        kernel->docker_user_suspect[i] = false;
+        if (state == DOCKER_USER_PUT)
+                log_line(LOG_INFO, "Put the rule for marked packets at the top of %s filter DOCKER-USER",
+                         families[i] == AF_INET ? "ip" : "ip6");
+        return 0;
+}
+
+/* A commit of somebody else between reading and writing makes the kernel refuse; that passes. */
+enum { RECONCILE_ATTEMPTS = 3 };
+
+static bool is_race(int error) {
+        return error == -ENOENT || error == -EEXIST || error == -ERESTART || error == -EBUSY || error == -EAGAIN;
+}
+
+int kernel_reconcile(Kernel *kernel) {
+        int r, changed = 0;
+
+        links_forget_departed(kernel->model, kernel->paths);
+        for (unsigned attempt = 0;; attempt++) {
+                changed = reconcile_table(kernel);
+                if (!is_race(changed) || attempt + 1 == RECONCILE_ATTEMPTS)
+                        break;
+        }
+        if (changed < 0)
+                return changed;
+        for (size_t i = 0; i < FAMILIES; i++) {
+                r = reconcile_docker_user(kernel, i);
+                if (r < 0)
+                        return r;
+        }
+        return changed;
+}
+
+void kernel_suspect(Kernel *kernel) {
+        kernel->table_suspect = true;
+        kernel->docker_user_suspect[0] = kernel->docker_user_suspect[1] = true;
+        kernel->localnet_suspect = true;
+}
+
+enum { WITHDRAW_USEC = 3000000 };
+
+/* Runs the loop until the old flows are gone: nothing else is left in it that would act. */
+static void wait_for_sweep(Kernel *kernel) {
+        sd_event *event = sd_event_source_get_event(kernel->monitor_source);
+        uint64_t start, now;
+
+        if (sd_event_now(event, CLOCK_MONOTONIC, &start) < 0)
+                return;
+        while (kernel->sweeping && sd_event_run(event, WITHDRAW_USEC) >= 0)
+                if (sd_event_now(event, CLOCK_MONOTONIC, &now) < 0 || now - start > WITHDRAW_USEC)
+                        return;
+}
+
+void kernel_withdraw_all(Kernel *kernel) {
+        const Plan all = { .remove = *model_actual(kernel->model) };
+        int r;
+
+        for (size_t i = 0; i < FAMILIES; i++) {
+                r = docker_user_remove(kernel->nft, families[i], &kernel->options);
+                if (r < 0)
+                        log_line(LOG_WARNING, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
+        }
+        links_restore(&all.remove, kernel->paths);
+        r = nft_delete_table(kernel->nft);
+        if (r < 0)
+                log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
+        service_forget_nft();
+        if (sweep_flows(kernel, &all) >= 0)
+                wait_for_sweep(kernel);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/macros.h"
+#include "common/text.h"
+#include "daemon/manager.h"
+
+#define DOCKER_SOCKET "/run/docker.sock"
+#define MARK 0x80
+
+static const char usage[] =
+        "Usage: calico-exposed [run]\n"
+        "\n"
+        "Exposes ports of Docker containers on this host, as their labels say:\n"
+        "    docker run --label calico.expose=80 ...\n"
+        "\n"
+        "  run          the daemon (what systemctl start calico-exposed runs)\n"
+        "  --help       this text\n"
+        "  --version    the version\n";
+
+static const char *const words[] = { "run", "--help", "--version" };
+
+static int refuse(const char *what) {
+        const char *nearest = text_nearest(what, words, ELEMENTSOF(words));
+        char shown[64];
+
+        text_escape(what, strlen(what), shown, sizeof(shown));
+        if (nearest)
+                fprintf(stderr, "calico-exposed: unknown argument \"%s\", did you mean \"%s\"?\n", shown, nearest);
+        else
+                fprintf(stderr, "calico-exposed: unknown argument \"%s\", expected run, --help or --version\n", shown);
+        return EX_USAGE;
+}
+
+static int run(void) {
+        const ManagerOptions options = {
+                .docker_socket = DOCKER_SOCKET,
+                .ruleset = { .mark = MARK, .mask = MARK, .localhost = true },
+        };
+        _cleanup_(manager_freep) Manager *manager = NULL;
+
+        if (manager_new(&options, &manager) < 0 || manager_run(manager) < 0)
+                return EXIT_FAILURE;
+        return EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[]) {
+        const char *word = argc > 1 ? argv[1] : "run";
+
+        if (argc > 2)
+                return refuse(argv[2]);
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+                return fputs(usage, stdout) < 0 ? EX_IOERR : EXIT_SUCCESS;
+        if (strcmp(word, "--version") == 0)
+                return puts("calico-exposed " PROJECT_VERSION) < 0 ? EX_IOERR : EXIT_SUCCESS;
+        if (strcmp(word, "run") != 0)
+                return refuse(word);
+        return run();
+}

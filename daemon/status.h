@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/model/model.h"
+
+typedef struct DockerStatus {
+        bool away;
+        uint64_t since; /* microseconds since the epoch */
+} DockerStatus;
+
+/* The one line of systemctl status: "5 ports of 3 containers exposed, 1 conflict". known: Docker was asked; until then
+ * the kernel's own table says what is exposed. Returns the buffer. */
+#define STATUS_SIZE 256
+const char *status_format(const Model *model, bool known, const DockerStatus *docker, char buffer[static STATUS_SIZE]);
