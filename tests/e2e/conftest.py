@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures: machines that end with their module, containers that end with their test."""
+
+import contextlib
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
+
+import labhost  # noqa: E402
+from machine import Machine  # noqa: E402
+
+SUITE = os.environ.get("CALICO_EXPOSED_SUITE", "bookworm")
+
+
+@contextlib.contextmanager
+def booted_machine(**options):
+    """A machine (see labhost.boot_host) with the project installed, for as long as needed."""
+    host = labhost.boot_host(SUITE, owner=os.getpid(), binds=labhost.project_binds(SUITE), **options)
+    try:
+        labhost.install(host)
+        yield Machine(host)
+    finally:
+        host.remove()
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """The machine of the module; a module that needs another kind has its own."""
+    with booted_machine() as machine:
+        yield machine
+
+
+@pytest.fixture(autouse=True)
+def clean_up(request):
+    """Containers end with the test that made them; a module may say otherwise."""
+    yield
+    if "machine" in request.fixturenames:
+        request.getfixturevalue("machine").remove_containers()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows what the machine says of itself."""
+    report = (yield).get_result()
+    machine = item.funcargs.get("machine") if hasattr(item, "funcargs") else None
+    if report.failed and machine:
+        report.sections.append(("the machine", machine.diagnosis()))

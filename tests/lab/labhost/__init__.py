@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Disposable hosts: systemd, journald and Docker in namespaces of this machine.
+
+`base` makes the root file systems, `image` the container image that answers,
+`record` remembers what to clean up, `host` boots and enters the hosts, and
+`project` is what of this source tree they get to see.
+"""
+
+from .base import SUITES
+from .command import LabError, wait_until
+from .host import Host, boot_host
+from .project import install, prepare, project_binds
+from .record import collect_garbage, list_names, remove_host
+
+__all__ = [
+    "SUITES", "Host", "LabError", "boot_host", "collect_garbage", "install", "list_names",
+    "prepare", "project_binds", "remove_host", "wait_until",
+]
