@@ -12,7 +12,7 @@ int array_reserve(void *items, size_t *capacity, size_t need, size_t size);
  * Returns 0, or -ENOMEM with the array as it was. */
 int array_insert_gap(void *items, size_t *count, size_t *capacity, size_t index, size_t size);
 
-/* Closes the gap left by the item at `index`. */
+/* Closes the gap left by the item at `index`. `items` is the address of the array's pointer here, too. */
 void array_remove(void *items, size_t *count, size_t index, size_t size);
 
 /* Index of the first item that does not compare below the key (lower bound). compare(key, item) as bsearch(3). */

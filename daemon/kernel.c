@@ -33,7 +33,6 @@ struct Kernel {
         bool table_suspect;               /* the table may not be what the model thinks */
         bool docker_user_suspect[FAMILIES];
         bool localnet_suspect;
-        bool sweeping; /* conntrack_delete() is under way */
 };
 
 static void kernel_dirty(Kernel *kernel) {
@@ -82,10 +81,7 @@ static void on_link_gone(void *userdata, const char *name) {
         kernel_dirty(kernel);
 }
 
-static void on_sweep_done(void *userdata, size_t deleted, int error) {
-        Kernel *kernel = userdata;
-
-        kernel->sweeping = false;
+static void on_sweep_done(void *userdata _unused_, size_t deleted, int error) {
         if (error < 0)
                 log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-error));
         else if (deleted > 0)
@@ -221,10 +217,8 @@ static int sweep_flows(Kernel *kernel, const Plan *plan) {
         int r;
 
         r = flows_of_plan(plan, &filters, &n);
-        if (r >= 0 && n > 0) {
+        if (r >= 0 && n > 0)
                 r = conntrack_delete(kernel->conntrack, filters, n);
-                kernel->sweeping = r >= 0;
-        }
         return r;
 }
 
@@ -330,7 +324,7 @@ static void wait_for_sweep(Kernel *kernel) {
 
         if (sd_event_now(event, CLOCK_MONOTONIC, &start) < 0)
                 return;
-        while (kernel->sweeping && sd_event_run(event, WITHDRAW_USEC) >= 0)
+        while (conntrack_is_busy(kernel->conntrack) && sd_event_run(event, WITHDRAW_USEC) >= 0)
                 if (sd_event_now(event, CLOCK_MONOTONIC, &now) < 0 || now - start > WITHDRAW_USEC)
                         return;
 }

@@ -50,7 +50,7 @@ int hairpins_add(Hairpins *hairpins, unsigned bridge, const uint8_t mac[static M
                 wish = &hairpins->items[place];
                 *wish = key;
         }
-        wish->address = *address;
+        *(address->family == AF_INET ? &wish->ipv4 : &wish->ipv6) = *address;
         wish->marked = true;
         return 0;
 }
@@ -78,6 +78,15 @@ bool hairpins_mark_all(Hairpins *hairpins) {
         for (size_t i = 0; i < hairpins->count; i++)
                 hairpins->items[i].marked = true;
         return hairpins->count > 0;
+}
+
+bool hairpins_mark_failed(Hairpins *hairpins) {
+        bool marked = false;
+
+        for (size_t i = 0; i < hairpins->count; i++)
+                if (hairpins->items[i].error < 0)
+                        hairpins->items[i].marked = marked = true;
+        return marked;
 }
 
 bool hairpins_mark_port(Hairpins *hairpins, unsigned bridge, unsigned port) {
@@ -124,6 +133,17 @@ static int wish_switch_port(Netlink *netlink, const HairpinWish *wish, char ret_
         return r < 0 ? r : 1;
 }
 
+/* By both families: one may not be up yet (duplicate address detection), or switched off on the bridge. */
+static int wish_ask(Netlink *netlink, const HairpinWish *wish) {
+        int r4 = -ENOENT, r6 = -ENOENT;
+
+        if (address_is_set(&wish->ipv4))
+                r4 = rtnl_probe_neighbour(netlink, wish->bridge, &wish->ipv4, wish->mac);
+        if (address_is_set(&wish->ipv6))
+                r6 = rtnl_probe_neighbour(netlink, wish->bridge, &wish->ipv6, wish->mac);
+        return r4 >= 0 || r6 >= 0 ? 0 : address_is_set(&wish->ipv4) ? r4 : r6;
+}
+
 int hairpin_fulfil(Netlink *netlink, HairpinWish *wish, char ret_port[static IF_NAMESIZE]) {
         int r;
 
@@ -133,7 +153,8 @@ int hairpin_fulfil(Netlink *netlink, HairpinWish *wish, char ret_port[static IF_
         if (r >= 0)
                 r = wish_switch_port(netlink, wish, ret_port);
         else if (r == -ENOENT)
-                r = rtnl_probe_neighbour(netlink, wish->bridge, &wish->address, wish->mac);
+                r = wish_ask(netlink, wish);
+        wish->error = r < 0 && r != -ENODEV ? r : 0;
         if (r != -ENODEV)
                 return r;
 

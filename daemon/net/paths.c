@@ -15,6 +15,9 @@
 #define NOTIFICATIONS_AT_ONCE_MAX 64
 #define WISHES_AT_ONCE_MAX 32
 
+/* A full neighbour table, say, has room again after a while. */
+#define RETRY_USEC UINT64_C(5000000)
+
 /* Room for some hundred notifications in the socket: each takes about 2 KiB there. */
 #define MONITOR_BUFFER_SIZE (2 * 1024 * 1024)
 
@@ -25,6 +28,7 @@ struct Paths {
         int monitor;
         sd_event_source *monitor_source;
         sd_event_source *wishes_source;
+        sd_event_source *retry_source;
         Hairpins hairpins;
         KnownRoutes known;
 };
@@ -38,15 +42,34 @@ static void paths_look_at_wishes(Paths *paths) {
         (void) sd_event_source_set_enabled(paths->wishes_source, SD_EVENT_ON);
 }
 
+static void paths_retry_later(Paths *paths) {
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(paths->retry_source, &enabled);
+        if (enabled == SD_EVENT_OFF && sd_event_source_set_time_relative(paths->retry_source, RETRY_USEC) >= 0)
+                (void) sd_event_source_set_enabled(paths->retry_source, SD_EVENT_ONESHOT);
+}
+
 static void paths_fulfil(Paths *paths, HairpinWish *wish) {
         char port[IF_NAMESIZE];
-        int r = hairpin_fulfil(&paths->requests, wish, port);
+        int before = wish->error, r;
 
+        r = hairpin_fulfil(&paths->requests, wish, port);
+        if (r < 0)
+                paths_retry_later(paths);
         /* From here on the wish may be gone: a handler can forget it. */
         if (r > 0 && paths->handlers.hairpin_on)
                 paths->handlers.hairpin_on(paths->userdata, port);
-        if (r < 0 && paths->handlers.hairpin_failed)
+        if (r < 0 && r != before && paths->handlers.hairpin_failed)
                 paths->handlers.hairpin_failed(paths->userdata, port, r);
+}
+
+static int paths_on_retry(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Paths *paths = userdata;
+
+        if (hairpins_mark_failed(&paths->hairpins))
+                paths_look_at_wishes(paths);
+        return 0;
 }
 
 static int paths_on_wishes(sd_event_source *source, void *userdata) {
@@ -211,7 +234,13 @@ static int paths_start(Paths *paths, sd_event *event) {
         r = sd_event_add_defer(event, &paths->wishes_source, paths_on_wishes, paths);
         if (r < 0)
                 return r;
-        return sd_event_source_set_enabled(paths->wishes_source, SD_EVENT_OFF);
+        r = sd_event_source_set_enabled(paths->wishes_source, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(event, &paths->retry_source, CLOCK_MONOTONIC, 0, 0, paths_on_retry, paths);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(paths->retry_source, SD_EVENT_OFF);
 }
 
 int paths_new(sd_event *event, const PathsHandlers *handlers, void *userdata, Paths **ret) {
@@ -236,6 +265,7 @@ Paths *paths_free(Paths *paths) {
                 return NULL;
         sd_event_source_disable_unref(paths->monitor_source);
         sd_event_source_disable_unref(paths->wishes_source);
+        sd_event_source_disable_unref(paths->retry_source);
         netlink_close(&paths->requests);
         close_fd(paths->monitor);
         hairpins_done(&paths->hairpins);
@@ -291,11 +321,16 @@ int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
 }
 
 int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address) {
-        int r = hairpins_add(&paths->hairpins, bridge, mac, address);
+        static const uint8_t unknown[MAC_SIZE];
+        int r;
 
-        if (r >= 0)
-                paths_look_at_wishes(paths);
-        return r;
+        if (memcmp(mac, unknown, MAC_SIZE) == 0)
+                return 0;
+        r = hairpins_add(&paths->hairpins, bridge, mac, address);
+        if (r < 0)
+                return r;
+        paths_look_at_wishes(paths);
+        return 0;
 }
 
 void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]) {

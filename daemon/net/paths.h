@@ -30,8 +30,8 @@ typedef struct PathsHandlers {
         void (*route_changed)(void *userdata, const Prefix *prefix);
         /* Hairpin mode was switched on by us on that bridge port. */
         void (*hairpin_on)(void *userdata, const char *port);
-        /* Hairpin mode could not be switched on; port is "" if it was not even found. Tried again when something
-         * changes there. */
+        /* Hairpin mode could not be switched on; port is "" if it was not even found. Tried again after some
+         * seconds, and when something changes there; told once for each kind of error. */
         void (*hairpin_failed)(void *userdata, const char *port, int error);
         /* An interface went. */
         void (*link_gone)(void *userdata, const char *name);
@@ -60,7 +60,7 @@ int paths_set_localnet(Paths *paths, const char *ifname, bool on);
  * kernel is asked to resolve `address` (a neighbour probe, no packet of ours) and the port is switched when the entry
  * appears. handlers->hairpin_on follows, unless the port is in hairpin mode already. The wish stays until it is
  * forgotten: a port that the MAC moves to is switched as well, and one that somebody switched off is switched on
- * again. Asking twice renews the address. Returns 0 or -ENOMEM. */
+ * again. Asking twice renews the address of that family. An all-zero MAC (unknown) is no wish. Returns 0 or -ENOMEM. */
 int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address);
 /* Forgets the wish; the port is left as it is (it goes with its container). */
 void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]);

@@ -78,6 +78,17 @@ void netns_run_in(int netns, const char *format, ...) {
         netns_enter(back);
 }
 
+void netns_await(const char *command) {
+        const struct timespec pause = { .tv_nsec = 10 * 1000000 };
+        uint64_t deadline = now_usec() + LOOP_SECONDS_MAX * 1000000;
+
+        while (system(command) != 0) {
+                if (now_usec() >= deadline)
+                        fail_msg("not within %d s: %s", LOOP_SECONDS_MAX, command);
+                nanosleep(&pause, NULL);
+        }
+}
+
 void netns_give(int netns, const char *ifname) {
         netns_run("ip link set %s netns /proc/%d/fd/%d", ifname, (int) getpid(), netns);
 }

@@ -21,6 +21,8 @@ void netns_enter(int fd);
 /* Runs a shell command that must succeed; netns_run_in() in that namespace, where "$NETNS" is. */
 void netns_run(const char *format, ...) _printf_(1, 2);
 void netns_run_in(int netns, const char *format, ...) _printf_(2, 3);
+/* Runs it again and again until it succeeds; fails the test at the deadline. */
+void netns_await(const char *command);
 /* Moves an interface into that namespace. */
 void netns_give(int netns, const char *ifname);
 /* Writes a file below /proc/sys of the current namespace. */

@@ -88,7 +88,11 @@ static void wishes_are_kept_by_bridge_and_mac(void **state) {
         add_wish(&hairpins, 8, mac1, "10.0.0.3");
         add_wish(&hairpins, 7, mac2, "10.0.0.9");
         assert_int_equal(hairpins.count, 3);
-        assert_int_equal(hairpins_find(&hairpins, 7, mac2)->address.bytes[3], 9);
+        assert_int_equal(hairpins_find(&hairpins, 7, mac2)->ipv4.bytes[3], 9);
+        add_wish(&hairpins, 7, mac2, "fd00::2");
+        assert_int_equal(hairpins.count, 3);
+        assert_int_equal(hairpins_find(&hairpins, 7, mac2)->ipv4.bytes[3], 9);
+        assert_int_equal(hairpins_find(&hairpins, 7, mac2)->ipv6.bytes[15], 2);
         assert_null(hairpins_find(&hairpins, 8, mac2));
         hairpins_remove(&hairpins, 8, mac2);
         hairpins_remove(&hairpins, 7, mac1);
