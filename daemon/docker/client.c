@@ -171,6 +171,13 @@ static void give_up(DockerClient *client, const char *cause) {
                 (void) socket_watch_new(client->event, client->socket_path, on_socket_appeared, client, &client->watch);
 }
 
+/* A time limit has passed already: an engine that is starting (its socket is there, systemd's or its own, before it
+ * answers) is not made to wait longer. */
+static void give_up_after_limit(DockerClient *client, const char *cause) {
+        backoff_reset(&client->backoff);
+        give_up(client, cause);
+}
+
 static void on_socket_appeared(void *userdata) {
         DockerClient *client = userdata;
         uint64_t now = monotonic(), due;
@@ -336,6 +343,10 @@ static void on_pinged(void *userdata, const HttpResult *result) {
         DockerClient *client = userdata;
         int r;
 
+        if (result->error == -ETIMEDOUT) {
+                give_up_after_limit(client, result->reason);
+                return;
+        }
         if (result->error < 0) {
                 give_up(client, result->reason);
                 return;
@@ -379,7 +390,7 @@ static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t time, vo
         case PHASE_PINGING: /* has libcurl's own limit */
                 break;
         case PHASE_SUBSCRIBING:
-                give_up(client, "no answer in time");
+                give_up_after_limit(client, "no answer in time");
                 break;
         case PHASE_CONNECTED:
                 if (get_ping(client, on_probed) < 0)

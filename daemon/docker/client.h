@@ -10,8 +10,8 @@
 
 /* The Docker Engine API (HTTP over a unix socket), by libcurl's multi interface in the caller's event loop. Nothing
  * here blocks, and nothing here knows of exposures. The client connects, negotiates the version (GET /_ping),
- * subscribes to /events, reconnects for ever with capped exponential backoff and jitter, and notices a dead peer by
- * a probe on a fresh connection. */
+ * subscribes to /events, reconnects for ever with capped exponential backoff and jitter (and at once when the socket's
+ * file appears), and notices a dead peer by a probe on a fresh connection. */
 
 typedef enum DockerEventAction {
         DOCKER_EVENT_START,
@@ -32,8 +32,8 @@ typedef struct DockerEvent {
         bool replayed;       /* older than this subscription: it only says "look again" */
         bool labelled;       /* attributes hold a label that begins with "calico.expose" (any case); never set for
                                 CONNECT and DISCONNECT: these do not carry labels */
-        const char *network; /* CONNECT, DISCONNECT: the network's ID, with Podman its name ("" otherwise); valid during
-                                the call */
+        const char *network; /* CONNECT, DISCONNECT: the network's ID; with Podman its name, or "" from older ones;
+                                "" otherwise. Valid during the call. */
 } DockerEvent;
 
 typedef enum DockerInspectOutcome {
@@ -62,7 +62,8 @@ typedef struct DockerHandlers {
         void (*event)(void *userdata, const DockerEvent *event);
         /* Events were lost (a line over the cap, unreadable JSON): list again. */
         void (*events_lost)(void *userdata, const char *reason);
-        /* error: 0, or negative errno with list == NULL and the reason; -ENOTCONN: the connection was lost meanwhile. */
+        /* error: 0, or negative errno with list == NULL and the reason; -ENOTCONN: the connection was lost
+         * meanwhile. */
         void (*listed)(void *userdata, DockerList *list, int error, const char *reason);
         /* container: handed over, with DOCKER_INSPECT_OK only (else NULL). */
         void (*inspected)(void *userdata, const char *id, DockerInspectOutcome outcome, Container *container,
@@ -87,7 +88,7 @@ int docker_client_list(DockerClient *client);
 
 /* Asks for one container. A request for one that is under way already is made after it (its answer may be older than
  * the reason for asking): handlers->inspected comes once for the last one only. At most DOCKER_INSPECTS_MAX are under
- * way at a time, the others queue. Fails the request (DOCKER_INSPECT_FAILED, from the loop) when not connected. Returns 0,
- * -EINVAL if that is no full container ID, or -ENOMEM. */
+ * way at a time, the others queue. Fails the request (DOCKER_INSPECT_FAILED, from the loop) when not connected.
+ * Returns 0, -EINVAL if that is no full container ID, or -ENOMEM. */
 #define DOCKER_INSPECTS_MAX 8
 int docker_client_inspect(DockerClient *client, const char *id);

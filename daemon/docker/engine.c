@@ -34,7 +34,7 @@ static void describe_server(const char *server, Engine *engine) {
         char version[ENGINE_VERSION_SIZE - sizeof("Podman ")];
         const char *slash = server ? strchr(server, '/') : NULL;
 
-        if (!slash) {
+        if (!slash || slash[1] == '\0') {
                 strcpy(engine->version, "unknown");
                 return;
         }

@@ -18,8 +18,8 @@ static inline cJSON *json_free(cJSON *json) {
 DEFINE_CLEANUP(cJSON, json_free)
 
 /* Exactly one JSON value, with nothing but blanks around it. A NUL in a string (the escape \u0000) comes out as U+FFFD:
- * in a C string it would end the value, and "80\u00009" would become "80". At most 1000 levels deep (CJSON_NESTING_LIMIT).
- * Returns 0, -EBADMSG, or -ENOMEM. */
+ * in a C string it would end the value, and "80\u00009" would become "80". At most 1000 levels deep
+ * (CJSON_NESTING_LIMIT). Returns 0, -EBADMSG, or -ENOMEM. */
 int json_parse(const char *text, size_t size, cJSON **ret);
 
 /* All of these take any kind of value, and NULL. */

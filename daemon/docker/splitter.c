@@ -69,6 +69,7 @@ static int hand_out(TextBuffer *buffer, bool *skipping, const char *data, size_t
 
 int line_splitter_feed(LineSplitter *splitter, const char *data, size_t size, SplitterHandler handler, void *userdata) {
         const char *end = data + size;
+        TextBuffer *line = &splitter->line;
 
         while (data < end) {
                 const char *newline = memchr(data, '\n', (size_t) (end - data));
@@ -76,9 +77,9 @@ int line_splitter_feed(LineSplitter *splitter, const char *data, size_t size, Sp
                 int r;
 
                 if (newline)
-                        r = hand_out(&splitter->line, &splitter->skipping, data, part, LINE_SIZE_MAX, handler, userdata);
+                        r = hand_out(line, &splitter->skipping, data, part, LINE_SIZE_MAX, handler, userdata);
                 else
-                        r = keep(&splitter->line, &splitter->skipping, data, part, LINE_SIZE_MAX, handler, userdata);
+                        r = keep(line, &splitter->skipping, data, part, LINE_SIZE_MAX, handler, userdata);
                 if (r < 0)
                         return r;
                 data += part + (newline ? 1 : 0);

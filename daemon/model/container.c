@@ -64,6 +64,11 @@ static bool published_equal(const PublishedPort *a, const PublishedPort *b) {
         return address_compare(&a->host, &b->host) == 0 && a->protocol == b->protocol && a->port == b->port;
 }
 
+/* Podman's list does not say it. */
+static bool network_mode_equal(const char *a, const char *b) {
+        return !a || !b || *a == '\0' || *b == '\0' || strcmp(a, b) == 0;
+}
+
 static bool health_equal(ContainerHealth a, ContainerHealth b) {
         return a == b || a == HEALTH_UNKNOWN || b == HEALTH_UNKNOWN;
 }
@@ -71,7 +76,7 @@ static bool health_equal(ContainerHealth a, ContainerHealth b) {
 bool container_equal(const Container *a, const Container *b) {
         if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || !text_equal(a->image_id, b->image_id) ||
             a->created != b->created || a->state != b->state || !health_equal(a->health, b->health) ||
-            !text_equal(a->network_mode, b->network_mode) || a->truncated != b->truncated ||
+            !network_mode_equal(a->network_mode, b->network_mode) || a->truncated != b->truncated ||
             a->n_networks != b->n_networks || a->n_labels != b->n_labels || a->n_published != b->n_published)
                 return false;
         for (size_t i = 0; i < a->n_networks; i++)

@@ -92,8 +92,8 @@ bool container_id_is_valid(const char *id);
 /* NULL if the container has no such label (keys compare exactly). */
 const ContainerLabel *container_find_label(const Container *container, const char *key);
 
-/* True if both say the same of everything that a claim depends on: not `started`, and neither `health` where one of
- * the two does not know it. */
+/* True if both say the same of everything that a claim depends on: not `started`, and neither `health` nor
+ * `network_mode` where one of the two does not know it. */
 bool container_equal(const Container *a, const Container *b);
 
 const char *container_state_to_string(ContainerState state);

@@ -38,6 +38,8 @@ int harness_teardown(void **state);
 
 void harness_start_engine(Harness *harness);
 void harness_start_client(Harness *harness);
+/* The same; returns what docker_client_new() does. */
+int harness_try_client(Harness *harness);
 /* Both, and until the client is connected. */
 void harness_connect(Harness *harness);
 

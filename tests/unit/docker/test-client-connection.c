@@ -37,7 +37,8 @@ static void test_clamps_version(void **state) {
         Harness *harness = *state;
 
         harness_start_engine(harness);
-        fake_engine_answer(harness->engine, ROUTE_PING)->headers = "API-VERSION: 1.60\r\nserver: Docker/31.0 (linux)\r\n";
+        fake_engine_answer(harness->engine, ROUTE_PING)->headers = "API-VERSION: 1.60\r\n"
+                                                                   "server: Docker/31.0 (linux)\r\n";
         harness_start_client(harness);
         harness_expect(harness, "connected 31.0 1.51");
         assert_ptr_equal(strstr(fake_engine_path(harness->engine, ROUTE_EVENTS), "/v1.51/events?"),
@@ -48,7 +49,8 @@ static void test_podman(void **state) {
         Harness *harness = *state;
 
         harness_start_engine(harness);
-        fake_engine_answer(harness->engine, ROUTE_PING)->headers = "Api-Version: 1.41\r\nServer: Libpod/4.3.1 (linux)\r\n";
+        fake_engine_answer(harness->engine, ROUTE_PING)->headers = "Api-Version: 1.41\r\n"
+                                                                   "Server: Libpod/4.3.1 (linux)\r\n";
         harness_start_client(harness);
         harness_expect(harness, "connected Podman 4.3.1 1.41");
         assert_int_equal(fake_engine_requests(harness->engine, ROUTE_EVENTS), 1);
@@ -362,10 +364,12 @@ static void test_backoff(void **state) {
         fake_engine_answer(harness->engine, ROUTE_EVENTS)->body = "";
         harness_start_client(harness);
         for (unsigned round = 0; round < 6; round++) {
+                uint64_t delay = MIN(10000U << round, 160000U);
+
                 harness_expect(harness, "connected 20.10.24 1.41");
                 fake_engine_end_stream(harness->engine, true);
                 harness_expect(harness, "disconnected: the event stream ended");
-                assert_in_range(harness->retry, MIN(10000 << round, 160000) * 4 / 5, MIN(10000 << round, 160000) * 6 / 5);
+                assert_in_range(harness->retry, delay * 4 / 5, delay * 6 / 5);
         }
         started = harness_now();
         harness_expect(harness, "connected 20.10.24 1.41");

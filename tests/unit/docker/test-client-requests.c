@@ -29,8 +29,8 @@ static void test_list(void **state) {
         assert_string_equal(fake_engine_path(harness->engine, ROUTE_LIST), "/v1.41/containers/json");
         expect_list(harness, "[" ROW(ID_C, "calico.expose") "," ROW(ID_B, "other") "," ROW(ID_A, "Calico.Expose.x") "]",
                     "listed 2 aaaa cccc");
-        expect_list(harness, "[" ROW(ID_B, "calico.expose") "," ROW(ID_A, "calico.expose") "," ROW(ID_B, "calico.expose")
-                    "]", "listed 2 aaaa bbbb");
+        expect_list(harness, "[" ROW(ID_B, "calico.expose") "," ROW(ID_A, "calico.expose") ","
+                    ROW(ID_B, "calico.expose") "]", "listed 2 aaaa bbbb");
         expect_list(harness, "[" ROW(ID_A, "other") "]", "listed 0");
 }
 

@@ -125,6 +125,17 @@ static const Container *find_row(const Rows *rows, const char *name) {
         return NULL;
 }
 
+static Container *read_inspect(const char *folder, const char *name) {
+        Container *container = NULL;
+        char path[64], *text;
+
+        snprintf(path, sizeof(path), "%s/inspect-%s.json", folder, name);
+        text = fixture_read(path, NULL);
+        assert_int_equal(decode(docker_inspect_decode, text, &container), 1);
+        free(text);
+        return container;
+}
+
 /* The list and the inspect of the same container at the same moment say the same of all that a claim depends on. */
 static void check_same(const char *version) {
         static const char *const names[] = { "web", "flap", "nap", "side", "plain" };
@@ -136,18 +147,13 @@ static void check_same(const char *version) {
         assert_int_equal(rows.n, 6);
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 const Container *row = find_row(&rows, names[i]);
-                Container *inspect = NULL;
-                char *text;
+                Container *inspect = read_inspect(version, names[i]);
 
-                snprintf(path, sizeof(path), "%s/inspect-%s.json", version, names[i]);
-                text = fixture_read(path, NULL);
-                assert_int_equal(decode(docker_inspect_decode, text, &inspect), 1);
                 assert_true(container_equal(row, inspect));
                 assert_true(inspect->started > INT64_C(1795449190000000000));
                 assert_true(inspect->started < INT64_C(1795449210000000000));
                 assert_int_equal(row->started, 0);
                 container_free(inspect);
-                free(text);
         }
         free_rows(&rows);
 }
@@ -214,6 +220,31 @@ static void test_docker_29(void **state) {
                       "published - 9000 udp\n");
 }
 
+/* Its list has no HostConfig: the network mode is all that is missing there. */
+static void test_podman_4_3(void **state) {
+        static const char *const names[] = { "web", "flap", "hst" };
+        Rows rows = read_list("podman-4.3/list.json");
+        Container *inspect;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                inspect = read_inspect("podman-4.3", names[i]);
+                inspect->network_mode[0] = '\0';
+                assert_true(container_equal(find_row(&rows, names[i]), inspect));
+                container_free(inspect);
+        }
+        free_rows(&rows);
+        check_inspect("podman-4.3/inspect-web.json",
+                      "7535 web running none mode=bridge image=sha256:0bf9d\n"
+                      "net front2 fron  10.89.1.2 - via 10.89.1.1 - mac 1698\n"
+                      "net podman podm  10.88.0.4 - via 10.88.0.1 - mac 6a17\n"
+                      "label calico.expose=8080:80\n"
+                      "published 127.0.0.1 8443 tcp\n"
+                      "published - 9000 udp\n");
+        check_inspect("podman-4.3/inspect-hst.json", "9093 hst running none mode=host image=sha256:0bf9d\n"
+                                                     "label calico.expose=82\n");
+}
+
 /* Single keys. A base object, of which one part is replaced. */
 
 typedef struct Part {
@@ -273,7 +304,8 @@ static int decode_inspect_with(const char *key, const char *value, Container **r
 /* Every key with every kind of value, and without. */
 static void test_wrong_types(void **state) {
         static const char *const values[] = {
-                NULL, "null", "true", "false", "0", "-1", "1e999", "0.5", "18446744073709551616", "\"\"", "\"x\"", "\"/\"",
+                NULL, "null", "true", "false", "0", "-1", "1e999", "0.5", "18446744073709551616",
+                "\"\"", "\"x\"", "\"/\"",
                 "[]", "[null]", "[0]", "[\"\"]", "[{}]", "[[]]", "{}", "{\"\":null}", "{\"\":{}}", "{\"x\":\"y\"}",
                 "{\"Networks\":0}", "{\"Networks\":[]}", "{\"Networks\":null}", "{\"Networks\":{\"x\":0}}",
                 "{\"Networks\":{\"x\":null}}", "{\"Ports\":0}", "{\"Ports\":{\"\":0}}", "{\"Ports\":{\"80/tcp\":[0]}}",
@@ -448,9 +480,11 @@ static void test_label_keys(void **state) {
         Container *container;
 
         (void) state;
-        assert_int_equal(decode_row_with("Labels", "{\"z\":\"1\",\"calico.expose.when\":\"healthy\",\"calico.expos\":\"2\","
-                                         "\"CALICO.EXPOSE.From\":\"\",\"calico.exposer\":\"3\",\"calico.expose\":\"80\","
-                                         "\"xcalico.expose\":\"4\",\"\":\"5\"}", &container), 1);
+        assert_int_equal(decode_row_with("Labels",
+                                         "{\"z\":\"1\",\"calico.expose.when\":\"healthy\",\"calico.expos\":\"2\","
+                                         "\"CALICO.EXPOSE.From\":\"\",\"calico.exposer\":\"3\","
+                                         "\"calico.expose\":\"80\",\"xcalico.expose\":\"4\",\"\":\"5\"}",
+                                         &container), 1);
         assert_int_equal(container->n_labels, 4);
         assert_string_equal(container->labels[0].key, "CALICO.EXPOSE.From");
         assert_string_equal(container->labels[0].value, "");
@@ -652,9 +686,11 @@ static void test_published(void **state) {
                 { "[{\"PrivatePort\":80,\"Type\":\"tcp\"}]", "", false },
                 { "[{\"IP\":\"\",\"PublicPort\":80,\"Type\":\"tcp\"}]", "- 80/tcp;", false },
                 { "[{\"PublicPort\":80,\"Type\":\"sctp\"}]", "- 80/sctp;", false },
-                { "[{\"IP\":\"0.0.0.0\",\"PublicPort\":80,\"Type\":\"tcp\"},{\"IP\":\"::\",\"PublicPort\":80,\"Type\":\"tcp\"}]",
+                { "[{\"IP\":\"0.0.0.0\",\"PublicPort\":80,\"Type\":\"tcp\"},"
+                  "{\"IP\":\"::\",\"PublicPort\":80,\"Type\":\"tcp\"}]",
                   "- 80/tcp;", false },
-                { "[{\"IP\":\"::1\",\"PublicPort\":90,\"Type\":\"udp\"},{\"IP\":\"10.0.0.1\",\"PublicPort\":9,\"Type\":\"udp\"}]",
+                { "[{\"IP\":\"::1\",\"PublicPort\":90,\"Type\":\"udp\"},"
+                  "{\"IP\":\"10.0.0.1\",\"PublicPort\":9,\"Type\":\"udp\"}]",
                   "10.0.0.1 9/udp;::1 90/udp;", false },
                 { "[{\"IP\":\"x\",\"PublicPort\":80,\"Type\":\"tcp\"}]", "", true },
                 { "[{\"IP\":\"\",\"PublicPort\":65536,\"Type\":\"tcp\"}]", "", true },
@@ -664,7 +700,8 @@ static void test_published(void **state) {
                 { "[{\"IP\":\"\",\"PublicPort\":\"80\",\"Type\":\"tcp\"}]", "", false },
                 { "[null,7,[]]", "", false },
         }, inspects[] = {
-                { "{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"},{\"HostIp\":\"::\",\"HostPort\":\"8080\"}],"
+                { "{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"},"
+                  "{\"HostIp\":\"::\",\"HostPort\":\"8080\"}],"
                   "\"81/tcp\":null,\"82/udp\":[]}", "- 8080/tcp;", false },
                 { "{\"80\":[{\"HostIp\":\"\",\"HostPort\":\"8080\"}]}", "- 8080/tcp;", false },
                 { "{\"80/udp\":[{\"HostPort\":\"8080\"}]}", "- 8080/udp;", false },
@@ -781,7 +818,8 @@ static void test_mutations(void **state) {
         check_mutations(docker_row_decode,
                         "{\"Id\":\"" ID "\",\"Names\":[\"/web\"],\"ImageID\":\"sha256:1\",\"Created\":17,\"Ports\":"
                         "[{\"IP\":\"0.0.0.0\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}],\"Labels\":"
-                        "{\"calico.expose\":\"80\\u0000\"},\"State\":\"running\",\"HostConfig\":{\"NetworkMode\":\"x\"},"
+                        "{\"calico.expose\":\"80\\u0000\"},\"State\":\"running\","
+                        "\"HostConfig\":{\"NetworkMode\":\"x\"},"
                         "\"NetworkSettings\":{\"Networks\":{\"bridge\":{\"IPAddress\":\"172.17.0.2\"}}}}");
         free(inspect);
 }
@@ -789,7 +827,8 @@ static void test_mutations(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_list_and_inspect_agree), cmocka_unit_test(test_docker_20_10),
-                cmocka_unit_test(test_docker_29),              cmocka_unit_test(test_wrong_types),
+                cmocka_unit_test(test_docker_29),              cmocka_unit_test(test_podman_4_3),
+                cmocka_unit_test(test_wrong_types),
                 cmocka_unit_test(test_needed),                 cmocka_unit_test(test_states),
                 cmocka_unit_test(test_health),                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_label_keys),             cmocka_unit_test(test_label_nul),

@@ -108,6 +108,16 @@ static void test_docker_29(void **state) {
         check_file("docker-29/events.jsonl", newer);
 }
 
+/* Network events have the container as the actor, and no network. */
+static void test_podman_4_3(void **state) {
+        (void) state;
+        check_file("podman-4.3/events.jsonl", (const char *const[]) {
+                "start 7535 L", "start 4ebe L", "connect 7535", "start 9093 L", "pause 4ebe L", "disconnect 7535",
+                "rename 4ebe L", "die 7535 L", "start 7535 L", "die 4ebe L", "start 4ebe L", "die 9093 L",
+                "destroy 9093 L", "die 4ebe L", "die 7535 L", "destroy 4ebe L", "destroy 7535 L", NULL,
+        });
+}
+
 static void test_actions(void **state) {
         static const struct {
                 const char *text;
@@ -292,8 +302,9 @@ static void test_deep(void **state) {
 /* Each byte of a real line changed to others, and each cut: whatever it says then, it is harmless. */
 static void test_mutations(void **state) {
         static const char bytes[] = "\"\\{}[]:,0z\xff";
-        const char *line = "{\"status\":\"die\",\"id\":\"" ID "\",\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":"
-                           "{\"ID\":\"" NETWORK "\",\"Attributes\":{\"container\":\"" ID "\",\"n\":\"\\u0000\\u00e9\"}},"
+        const char *line = "{\"status\":\"die\",\"id\":\"" ID "\",\"Type\":\"network\",\"Action\":\"connect\","
+                           "\"Actor\":{\"ID\":\"" NETWORK "\",\"Attributes\":{\"container\":\"" ID "\","
+                           "\"n\":\"\\u0000\\u00e9\"}},"
                            "\"time\":1795449197,\"timeNano\":1795449197559714364}";
         char copy[1024];
         int r;
@@ -339,7 +350,8 @@ static void test_error(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_docker_20_10), cmocka_unit_test(test_docker_26),
-                cmocka_unit_test(test_docker_29),    cmocka_unit_test(test_actions),
+                cmocka_unit_test(test_docker_29),    cmocka_unit_test(test_podman_4_3),
+                cmocka_unit_test(test_actions),
                 cmocka_unit_test(test_labelled),     cmocka_unit_test(test_networks),
                 cmocka_unit_test(test_time),         cmocka_unit_test(test_unreadable),
                 cmocka_unit_test(test_raw_nul),      cmocka_unit_test(test_deep),
