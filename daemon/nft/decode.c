@@ -41,14 +41,23 @@ static const char *keep_name(Snapshot *snapshot, const char *name) {
         return state->names[index] = copy;
 }
 
+/* What libnftnl makes of a message; errno is 0 before. Positive: it is nothing that libnftnl knows, so nothing that we
+ * made. */
+static int parse_result(int result) {
+        return result >= 0 ? 0 : errno == ENOMEM ? -ENOMEM : 1;
+}
+
 int snapshot_take_table(Snapshot *snapshot, const struct nlmsghdr *message) {
         _cleanup_table_ struct nftnl_table *table = nftnl_table_alloc();
         uint32_t flags;
+        int r;
 
         if (!table)
                 return -ENOMEM;
-        if (nftnl_table_nlmsg_parse(message, table) < 0)
-                return -EBADMSG;
+        errno = 0;
+        r = parse_result(nftnl_table_nlmsg_parse(message, table));
+        if (r != 0)
+                return r < 0 ? r : -EBADMSG;
         flags = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS);
         snapshot->state.table = !(flags & NFT_TABLE_F_OWNER) ? TABLE_SHARED
                                 : nftnl_table_get_u32(table, NFTNL_TABLE_OWNER) == snapshot->port ? TABLE_OWNED
@@ -84,11 +93,14 @@ int snapshot_take_chain(Snapshot *snapshot, const struct nlmsghdr *message) {
         _cleanup_chain_ struct nftnl_chain *chain = nftnl_chain_alloc();
         const ChainSchema *schema;
         const char *name, *profile;
+        int r;
 
         if (!chain)
                 return -ENOMEM;
-        if (nftnl_chain_nlmsg_parse(message, chain) < 0)
-                return -EBADMSG;
+        errno = 0;
+        r = parse_result(nftnl_chain_nlmsg_parse(message, chain));
+        if (r != 0)
+                return MIN(r, 0);
         name = nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME);
         if (!name || !is_ours(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)))
                 return 0;
@@ -143,8 +155,10 @@ int snapshot_take_set(Snapshot *snapshot, const struct nlmsghdr *message) {
 
         if (!set)
                 return -ENOMEM;
-        if (nftnl_set_nlmsg_parse(message, set) < 0)
-                return -EBADMSG;
+        errno = 0;
+        r = parse_result(nftnl_set_nlmsg_parse(message, set));
+        if (r != 0)
+                return MIN(r, 0);
         name = nftnl_set_get_str(set, NFTNL_SET_NAME);
         if (!name || !is_ours(nftnl_set_get_str(set, NFTNL_SET_TABLE)))
                 return 0;
@@ -177,18 +191,24 @@ int snapshot_take_rule(Snapshot *snapshot, const struct nlmsghdr *message) {
 
         if (!rule)
                 return -ENOMEM;
-        if (nftnl_rule_nlmsg_parse(message, rule) < 0)
-                return -EBADMSG;
+        errno = 0;
+        r = parse_result(nftnl_rule_nlmsg_parse(message, rule));
+        if (r != 0) {
+                snapshot->damaged = true;
+                return MIN(r, 0);
+        }
         chain = nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN);
         if (!chain || !is_ours(nftnl_rule_get_str(rule, NFTNL_RULE_TABLE)))
                 return 0;
         r = begin_chain(snapshot, chain);
         if (r < 0)
                 return r;
-        if (snapshot->n_matched == snapshot->wanted.count ||
-            !rule_matches(snapshot->wanted.items[snapshot->n_matched], rule)) {
+        r = snapshot->n_matched < snapshot->wanted.count
+                    ? rule_matches(snapshot->wanted.items[snapshot->n_matched], rule)
+                    : 0;
+        if (r <= 0) {
                 snapshot->damaged = true;
-                return 0;
+                return r;
         }
         if (++snapshot->n_matched == snapshot->wanted.count)
                 snapshot->n_complete_chains++;
@@ -218,11 +238,16 @@ static int take_element(struct nftnl_set_elem *elem, void *userdata) {
 int snapshot_take_elements(Snapshot *snapshot, const FoundSet *found, const struct nlmsghdr *message) {
         _cleanup_set_ struct nftnl_set *set = nftnl_set_alloc();
         ElementsContext context = { .snapshot = snapshot, .set = found };
+        int r;
 
         if (!set)
                 return -ENOMEM;
-        if (nftnl_set_elems_nlmsg_parse(message, set) < 0)
-                return -EBADMSG;
+        errno = 0;
+        r = parse_result(nftnl_set_elems_nlmsg_parse(message, set));
+        if (r != 0) {
+                snapshot->damaged = true;
+                return MIN(r, 0);
+        }
         (void) nftnl_set_elem_foreach(set, take_element, &context);
         return context.error;
 }

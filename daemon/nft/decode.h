@@ -8,8 +8,9 @@
 #include "daemon/nft/rule.h"
 #include "daemon/nft/schema.h"
 
-/* From netlink messages to values: what a dump of the table says becomes a KernelState. No I/O: it may be fed by
- * anything. What is in the table and not in the skeleton, or the other way round, is noted and never an error. */
+/* From netlink messages to values: what a dump of the table says becomes a KernelState. No I/O. What is in the table
+ * and not in the skeleton, or the other way round, is noted and never an error. The messages must be the kernel's:
+ * libnftnl takes them apart, and does not survive malformed ones. */
 
 typedef struct FoundSet {
         const SetSchema *schema;
@@ -35,7 +36,9 @@ typedef struct Snapshot {
 void snapshot_done(Snapshot *snapshot);
 
 /* Each takes one message of the answer to NFT_MSG_GETTABLE, GETCHAIN, GETSET, GETRULE, in this order; then, for each of
- * the sets found, those of GETSETELEM. -ENOMEM, or -EBADMSG: libnftnl cannot parse it. */
+ * the sets found, those of GETSETELEM. What libnftnl cannot parse (an expression newer than it is) is nothing that we
+ * made: it is passed over, or counts as damage where it is in our table. Returns 0 or -ENOMEM, and -EBADMSG where there
+ * is no telling what the table is. */
 int snapshot_take_table(Snapshot *snapshot, const struct nlmsghdr *message);
 int snapshot_take_chain(Snapshot *snapshot, const struct nlmsghdr *message);
 int snapshot_take_set(Snapshot *snapshot, const struct nlmsghdr *message);

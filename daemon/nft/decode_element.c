@@ -93,7 +93,8 @@ static bool read_verdict(struct nftnl_set_elem *elem, char name[static OBJECT_NA
         const char *profile;
 
         /* libnftnl (1.2.4) follows a NULL of its own where what is asked for is not there. */
-        if (!nftnl_set_elem_is_set(elem, NFTNL_SET_ELEM_VERDICT) || !nftnl_set_elem_is_set(elem, NFTNL_SET_ELEM_CHAIN) ||
+        if (!nftnl_set_elem_is_set(elem, NFTNL_SET_ELEM_VERDICT) ||
+            !nftnl_set_elem_is_set(elem, NFTNL_SET_ELEM_CHAIN) ||
             nftnl_set_elem_get_u32(elem, NFTNL_SET_ELEM_VERDICT) != (uint32_t) NFT_GOTO)
                 return false;
         profile = profile_of_chain(nftnl_set_elem_get_str(elem, NFTNL_SET_ELEM_CHAIN));

@@ -4,7 +4,6 @@
 #include <netinet/in.h> /* before linux/netfilter.h, which would else define the same */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <string.h>
 
 #include "common/array.h"
 #include "daemon/nft/objects.h"
@@ -17,7 +16,7 @@ enum { ATTEMPTS = 5 };
 /* What is in the chain, as far as it is ours. */
 typedef struct ChainView {
         const struct nftnl_rule *wanted;
-        size_t n_rules;
+        size_t n_others;
         bool at_top;       /* the first rule of the chain is the wanted one, and so the first of ours */
         uint64_t *handles; /* of ours, in the chain's order */
         size_t n_handles;
@@ -29,30 +28,38 @@ static void put_names(struct nlmsghdr *request, uint16_t table_attribute, uint16
         mnl_attr_put_strz(request, chain_attribute, DOCKER_USER_CHAIN);
 }
 
-/* Ours is what does the same, or says by its comment that we put it there for another mark. */
-static bool is_ours(const struct nftnl_rule *wanted, const struct nftnl_rule *rule) {
-        const char *comment = rule_comment(rule);
+/* Positive: it is ours, for it says so: for this mark or an earlier one, or restored by iptables from what it had
+ * saved. A rule that does the same and says nothing is somebody else's, and so is one that libnftnl does not know. */
+static int parse_ours(const struct nlmsghdr *message, struct nftnl_rule *rule) {
+        errno = 0;
+        if (nftnl_rule_nlmsg_parse(message, rule) < 0)
+                return errno == ENOMEM ? -ENOMEM : 0;
+        return rule_has_comment(rule, DOCKER_USER_COMMENT);
+}
 
-        return rule_matches(wanted, rule) || (comment && strcmp(comment, DOCKER_USER_COMMENT) == 0);
+static int view_add_ours(ChainView *view, const struct nftnl_rule *rule) {
+        int r;
+
+        if (view->n_others == 0 && view->n_handles == 0) {
+                r = rule_matches(view->wanted, rule);
+                if (r < 0)
+                        return r;
+                view->at_top = r > 0;
+        }
+        r = array_reserve(&view->handles, &view->capacity, view->n_handles + 1, sizeof(*view->handles));
+        if (r >= 0)
+                view->handles[view->n_handles++] = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
+        return r;
 }
 
 static int view_take_rule(const struct nlmsghdr *message, void *userdata) {
         _cleanup_rule_ struct nftnl_rule *rule = nftnl_rule_alloc();
         ChainView *view = userdata;
-        int r;
+        int r = rule ? parse_ours(message, rule) : -ENOMEM;
 
-        if (!rule)
-                return -ENOMEM;
-        if (nftnl_rule_nlmsg_parse(message, rule) < 0)
-                return -EBADMSG;
-        if (view->n_rules++ == 0)
-                view->at_top = rule_matches(view->wanted, rule);
-        if (!is_ours(view->wanted, rule))
-                return 0;
-        r = array_reserve(&view->handles, &view->capacity, view->n_handles + 1, sizeof(*view->handles));
-        if (r >= 0)
-                view->handles[view->n_handles++] = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE);
-        return r;
+        if (r == 0)
+                view->n_others++;
+        return r > 0 ? view_add_ours(view, rule) : r;
 }
 
 /* -ENOENT: there is no such chain. */

@@ -108,7 +108,8 @@ static int fill_set_types(struct nftnl_set *set, const SetSchema *schema) {
                 nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, data.type);
                 nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, data.size);
         }
-        if (key.interval && nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, key.field_sizes, (uint32_t) key.n_fields) < 0)
+        if (key.interval &&
+            nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, key.field_sizes, (uint32_t) key.n_fields) < 0)
                 return -ENOMEM;
         return fill_set_userdata(set, schema, flags & NFT_SET_MAP);
 }

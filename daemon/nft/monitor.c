@@ -115,10 +115,9 @@ static void take_message(const struct nlmsghdr *message, NftChanges *changes) {
 
 void monitor_take_datagram(const void *datagram, size_t size, uint32_t own_port, NftChanges *changes) {
         const struct nlmsghdr *message = datagram;
-        int left = (int) size;
 
         /* The kernel writes into each message the port of the socket that it was asked through. */
-        for (; left > 0 && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+        for (; message_is_whole(message, size); message = message_next(message, &size))
                 if (own_port == 0 || message->nlmsg_pid != own_port)
                         take_message(message, changes);
 }

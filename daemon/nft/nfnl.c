@@ -86,10 +86,10 @@ int nfnl_wait(int fd, int timeout_msec) {
 /* The kernel wants a little more than the data itself (netlink_sendmsg()). A refusal to raise the limit shows when the
  * data is sent. */
 static void reserve_send_buffer(int fd, size_t size) {
-        enum { SLACK = 4096 };
+        enum { SLACK = 4096 }; /* also what fits into any buffer */
         int have = 0, want;
 
-        if (size > INT32_MAX / 2 - SLACK || get_option(fd, SO_SNDBUF, &have) < 0)
+        if (size < SLACK || size > INT32_MAX / 2 - SLACK || get_option(fd, SO_SNDBUF, &have) < 0)
                 return;
         want = (int) size + SLACK;
         if (have < want && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)) < 0)

@@ -17,8 +17,8 @@ int nfnl_open(uint32_t *ret_port);
 /* The port number of an open one. -ENOTSOCK, -EINVAL: it is something else, or has none yet. */
 int nfnl_get_port(int fd, uint32_t *ret);
 
-/* Takes one datagram, without blocking. Returns its size, or 0 for one that is not the kernel's. -EAGAIN: there is none;
- * -ENOBUFS: the kernel had to drop some; -EMSGSIZE: it did not fit and is lost. */
+/* Takes one datagram, without blocking. Returns its size, or 0 for one that is not the kernel's. -EAGAIN: there is
+ * none; -ENOBUFS: the kernel had to drop some; -EMSGSIZE: it did not fit and is lost. */
 ssize_t nfnl_receive(int fd, void *buffer, size_t size);
 
 /* Throws away all that waits, an unfinished dump too. */

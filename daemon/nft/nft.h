@@ -49,9 +49,10 @@ typedef struct KernelState {
         size_t n_names;
 } KernelState;
 
-/* Reads the whole table as one consistent state (a commit of anybody in the middle starts it again, at most
- * NFT_READ_ATTEMPTS times, then -EAGAIN). Elements that do not fit the skeleton's types make skeleton_intact false.
- * Negative errno otherwise; *ret is written only on success. */
+/* Reads the whole table as one consistent state. A commit of anybody in the middle starts it again, at most
+ * NFT_READ_ATTEMPTS times, then -EAGAIN; in a table that this socket owns only commits while the chains are listed do,
+ * so that a busy host cannot keep it from its own. Elements that do not fit the skeleton's types make skeleton_intact
+ * false. Negative errno otherwise; *ret is written only on success. */
 #define NFT_READ_ATTEMPTS 10
 int nft_read(NftSocket *nft, const RulesetOptions *options, KernelState *ret);
 void kernel_state_done(KernelState *state);
@@ -69,9 +70,11 @@ int nft_delete_table(NftSocket *nft);
 /* Owner flag switched off, as on a kernel before 5.12: for tests of what happens there. */
 void nft_socket_set_shared(NftSocket *nft, bool shared);
 
-/* The rule at the top of DOCKER-USER in `ip filter` or `ip6 filter` that lets marked packets pass. */
+/* The rule at the top of DOCKER-USER in `ip filter` or `ip6 filter` that lets marked packets pass. It is known as ours
+ * by its comment, "calico-exposed", which iptables reads as `-m comment`: so it is found again with an earlier mark, and
+ * after iptables-restore has put it back in a form of its own. Rules without it are never touched. */
 typedef enum DockerUserState {
-        DOCKER_USER_ABSENT,  /* there is no such chain */
+        DOCKER_USER_ABSENT,   /* there is no such chain */
         DOCKER_USER_IN_PLACE, /* the rule was there, first of the chain, once */
         DOCKER_USER_PUT,      /* it was missing, not first, or there more than once, and is right now */
 } DockerUserState;

@@ -58,7 +58,7 @@ void rule_begin(RuleWriter *writer, const char *comment) {
 }
 
 /* Rule user data is a row of (type, length, value), all bytes; libnftnl's own reader trusts the lengths. */
-const char *rule_comment(const struct nftnl_rule *rule) {
+static bool userdata_has_comment(const struct nftnl_rule *rule, const char *text) {
         enum { HEADER_SIZE = 2 };
         uint32_t size = 0;
         const uint8_t *data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &size);
@@ -67,12 +67,40 @@ const char *rule_comment(const struct nftnl_rule *rule) {
                 uint32_t length = data[1];
 
                 if (data[0] == NFTNL_UDATA_RULE_COMMENT)
-                        return length > 0 && data[HEADER_SIZE + length - 1] == '\0' ? (const char *) data + HEADER_SIZE
-                                                                                   : NULL;
+                        return length == strlen(text) + 1 && memcmp(data + HEADER_SIZE, text, length) == 0;
                 data += HEADER_SIZE + length;
                 size -= HEADER_SIZE + length;
         }
-        return NULL;
+        return false;
+}
+
+/* `-m comment`: the match of that name, with the text in a field of fixed size (struct xt_comment_info). */
+static bool is_comment_match(const struct nftnl_expr *expression, const char *text) {
+        uint32_t size = 0;
+        const char *info;
+
+        if (strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "match") != 0 ||
+            !nftnl_expr_is_set(expression, NFTNL_EXPR_MT_NAME) || !nftnl_expr_is_set(expression, NFTNL_EXPR_MT_INFO) ||
+            strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_MT_NAME), "comment") != 0)
+                return false;
+        info = nftnl_expr_get(expression, NFTNL_EXPR_MT_INFO, &size);
+        return info && size > strlen(text) && memcmp(info, text, strlen(text) + 1) == 0;
+}
+
+int rule_has_comment(const struct nftnl_rule *rule, const char *text) {
+        struct nftnl_expr_iter *expressions;
+        const struct nftnl_expr *expression;
+        bool found = false;
+
+        if (userdata_has_comment(rule, text))
+                return true;
+        expressions = nftnl_expr_iter_create(rule);
+        if (!expressions)
+                return -ENOMEM;
+        while (!found && (expression = nftnl_expr_iter_next(expressions)))
+                found = is_comment_match(expression, text);
+        nftnl_expr_iter_destroy(expressions);
+        return found;
 }
 
 /* The kernel names a register that begins on 16 bytes by the old numbers, whichever it was told; so do we, to
@@ -269,11 +297,10 @@ static bool expressions_match(struct nftnl_expr_iter *wanted, struct nftnl_expr_
         }
 }
 
-bool rule_matches(const struct nftnl_rule *wanted, const struct nftnl_rule *found) {
+int rule_matches(const struct nftnl_rule *wanted, const struct nftnl_rule *found) {
         struct nftnl_expr_iter *a = nftnl_expr_iter_create(wanted);
         struct nftnl_expr_iter *b = nftnl_expr_iter_create(found);
-        /* Without memory to look: "different" makes the caller write it anew, which does no harm. */
-        bool same = a && b && expressions_match(a, b);
+        int same = a && b ? expressions_match(a, b) : -ENOMEM;
 
         if (a)
                 nftnl_expr_iter_destroy(a);

@@ -32,8 +32,9 @@ typedef struct RuleWriter {
 /* Begins the next rule. comment: NULL, or shorter than 128 bytes, else the kernel's listing tools choke. */
 void rule_begin(RuleWriter *writer, const char *comment);
 
-/* The comment of a rule, NULL if it has none. Inside the rule. */
-const char *rule_comment(const struct nftnl_rule *rule);
+/* Whether the comment of a rule is `text`: nft's kind, or that of iptables, which makes the first into the second where
+ * it restores what it saved. Positive, 0, or -ENOMEM. */
+int rule_has_comment(const struct nftnl_rule *rule, const char *text);
 
 /* A place in the registers, counted in four-byte words: 0 is where a value, and a key, begins. */
 typedef unsigned RuleSlot;
@@ -76,7 +77,8 @@ void rule_masquerade(RuleWriter *writer);
 /* verdict: NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_GOTO...; chain: where to, else NULL */
 void rule_verdict(RuleWriter *writer, uint32_t verdict, const char *chain);
 
-/* True if the rule in the kernel does what `wanted` says: the same expressions in the same order, each with every
+/* Whether the rule in the kernel does what `wanted` says: the same expressions in the same order, each with every
  * attribute that we wrote. What else the kernel tells of an expression (the end of a range that has one address, a
- * flag that it worked out) differs from version to version and is not compared; counters are not either. */
-bool rule_matches(const struct nftnl_rule *wanted, const struct nftnl_rule *found);
+ * flag that it worked out) differs from version to version and is not compared; counters are not either. Positive, 0,
+ * or -ENOMEM. */
+int rule_matches(const struct nftnl_rule *wanted, const struct nftnl_rule *found);

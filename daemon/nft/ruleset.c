@@ -124,7 +124,19 @@ static void write_prerouting(RuleWriter *writer, const RulesetOptions *options _
         rule_verdict(writer, (uint32_t) NFT_GOTO, "exposed");
 }
 
+/* ADDRESS ::1 */
+static void match_loopback_address6(RuleWriter *writer, RulePayload address) {
+        match_family(writer, AF_INET6);
+        rule_load_payload(writer, address, 0);
+        rule_compare(writer, NFT_CMP_EQ, &in6addr_loopback, sizeof(in6addr_loopback));
+}
+
 static void write_output(RuleWriter *writer, const RulesetOptions *options) {
+        /* There is no route_localnet for IPv6: what goes to ::1 would get no answer, not even a refusal, and
+         * "localhost" is ::1 first for most programs. Refused, they try 127.0.0.1 at once. */
+        rule_begin(writer, "no way back to ::1");
+        match_loopback_address6(writer, destination_address(AF_INET6));
+        rule_verdict(writer, (uint32_t) NFT_RETURN, NULL);
         if (!options->localhost) {
                 rule_begin(writer, "Localhost=no");
                 match_loopback_address(writer, destination_address(AF_INET));

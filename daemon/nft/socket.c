@@ -152,9 +152,9 @@ static void verdict_take_message(Verdict *verdict, const Batch *batch, const str
 
 static void verdict_take(Verdict *verdict, const Batch *batch, const char *buffer, ssize_t size) {
         const struct nlmsghdr *message = (const struct nlmsghdr *) (const void *) buffer;
-        int left = (int) size;
+        size_t left = size > 0 ? (size_t) size : 0;
 
-        for (; left > 0 && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+        for (; message_is_whole(message, left); message = message_next(message, &left))
                 verdict_take_message(verdict, batch, message);
 }
 
@@ -227,9 +227,9 @@ static void answer_take_message(Answer *answer, const struct nlmsghdr *message) 
 
 static void answer_take(Answer *answer, const char *buffer, ssize_t size) {
         const struct nlmsghdr *message = (const struct nlmsghdr *) (const void *) buffer;
-        int left = (int) size;
+        size_t left = size > 0 ? (size_t) size : 0;
 
-        for (; left > 0 && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+        for (; message_is_whole(message, left); message = message_next(message, &left))
                 answer_take_message(answer, message);
 }
 

@@ -36,7 +36,7 @@ int fixture_teardown(void **state) {
         return 0;
 }
 
-static char *format_command(const char *format, va_list arguments) {
+static _printf_(1, 0) char *format_command(const char *format, va_list arguments) {
         char *command = NULL;
 
         assert_true(vasprintf(&command, format, arguments) >= 0);

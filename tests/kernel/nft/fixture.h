@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "daemon/nft/nft.h"
+#include "tests/cmocka.h"
 
 /* Each test runs in a network namespace of its own, which ends with it: nothing here touches the machine's own
  * ruleset. Without the right to make one the whole program is skipped. */

@@ -44,8 +44,8 @@ static void types_and_rules_are_readable(void **state) {
         assert_contains(text, "\t\tiif != \"lo\" ip daddr 127.0.0.0/8 drop");
         assert_contains(text, "\t\tct status dnat ct reply ip saddr vmap @endpoint4\n");
         assert_contains(text, "\t\tct status dnat ip saddr . ip daddr @hairpin4 masquerade\n");
-        assert_contains(text, "\t\tct direction original ip daddr . meta l4proto . th dport @profile-web-allow4 meta mark "
-                              "set meta mark | 0x00000080 accept\n");
+        assert_contains(text, "\t\tct direction original ip daddr . meta l4proto . th dport @profile-web-allow4 "
+                              "meta mark set meta mark | 0x00000080 accept\n");
         assert_contains(text, "\t\tct direction reply ip6 saddr . meta l4proto . th sport @profile-web-range6 ");
         free(text);
 }

@@ -152,7 +152,8 @@ static void after_an_overrun_all_may_have_changed(void **state) {
         Fixture *fixture = *state;
 
         assert_int_equal(nft_monitor_new(&monitor), 0);
-        assert_return_code(setsockopt(nft_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUF, &(int) { 1 }, sizeof(int)), errno);
+        assert_return_code(setsockopt(nft_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUF, &(int) { 1 }, sizeof(int)),
+                           errno);
         want_everything(fixture);
         settle(fixture);
         assert_changes(monitor, fixture->nft, true, true, true);

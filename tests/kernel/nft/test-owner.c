@@ -159,6 +159,19 @@ static void a_rebuild_takes_ownership(void **state) {
         assert_settled(fixture, TABLE_OWNED);
 }
 
+static void a_table_is_deleted_once(void **state) {
+        Fixture *fixture = *state;
+        KernelState kernel;
+
+        want_everything(fixture);
+        settle(fixture);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(nft_delete_table(fixture->nft), 0);
+                read_state(fixture, &kernel);
+                assert_int_equal(kernel.table, TABLE_ABSENT);
+        }
+}
+
 static void send_dump_request(int fd, uint16_t type, uint32_t sequence) {
         char buffer[MNL_NLMSG_HDRLEN + 64] __attribute__((aligned(NLMSG_ALIGNTO)));
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, type, AF_UNSPEC, NLM_F_DUMP, sequence);
@@ -284,6 +297,7 @@ int main(void) {
                 NFT_TEST(a_table_of_another_owner_is_left_alone),
                 NFT_TEST(changes_of_a_shared_table_are_seen),
                 NFT_TEST(a_rebuild_takes_ownership),
+                NFT_TEST(a_table_is_deleted_once),
                 NFT_TEST(a_stored_socket_is_adopted_with_what_is_left_in_it),
                 NFT_TEST(a_socket_outlives_its_process),
                 NFT_TEST(what_is_no_netfilter_socket_is_not_adopted),

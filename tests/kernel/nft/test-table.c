@@ -123,6 +123,16 @@ static void ten_thousand_elements_read_back(void **state) {
         settle(fixture);
 }
 
+/* Of these 700 fill a message. They go with their namespace: to take them out one by one costs the kernel seconds. */
+static void a_thousand_ranges_read_back(void **state) {
+        Fixture *fixture = *state;
+
+        for (uint16_t i = 0; i < 1000; i++)
+                want(fixture, dnat_range("2001:db8::1", PROTOCOL_UDP, (uint16_t) (4 * i), (uint16_t) (4 * i + 3),
+                                         "fd00::2"));
+        settle(fixture);
+}
+
 static void an_empty_plan_does_nothing(void **state) {
         Fixture *fixture = *state;
 
@@ -225,6 +235,7 @@ int main(void) {
                 NFT_TEST(a_profile_comes_and_goes_with_its_members),
                 NFT_TEST(ranges_touch_but_do_not_overlap),
                 NFT_TEST(ten_thousand_elements_read_back),
+                NFT_TEST(a_thousand_ranges_read_back),
                 NFT_TEST(an_empty_plan_does_nothing),
                 NFT_TEST(a_stale_plan_changes_nothing),
                 NFT_TEST(a_plan_for_a_missing_table_fails),

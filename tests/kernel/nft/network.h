@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "tests/kernel/nft/fixture.h"
+
+/* A host with two containers on a bridge and somebody outside, each a network namespace:
+ *
+ *      outside 203.0.113.2 --- 203.0.113.1 host br0 172.18.0.1 --- one 172.18.0.2, two 172.18.0.3
+ *          2001:db8:1::2       2001:db8:1::1        fd00:1::1      fd00:1::2,      fd00:1::3
+ *
+ * The fixture's own namespace is the host. */
+typedef enum Place {
+        HOST,
+        OUTSIDE,
+        ONE,
+        TWO,
+        _PLACE_MAX,
+} Place;
+
+typedef struct Network {
+        Fixture *fixture;
+        int places[_PLACE_MAX]; /* descriptors of the namespaces */
+} Network;
+
+int network_setup(void **state);
+int network_teardown(void **state);
+
+#define NETWORK_TEST(function) cmocka_unit_test_setup_teardown(function, network_setup, network_teardown)
+
+/* Puts this process there; what it runs and opens belongs there. */
+void enter(const Network *network, Place place);
+
+/* A socket of the place, bound to address and port (0: any). type: SOCK_STREAM (then it listens), SOCK_DGRAM. */
+int open_server(const Network *network, Place place, int type, const char *address, uint16_t port);
+
+typedef struct Reach {
+        bool reached;
+        bool refused;  /* an error came back instead */
+        Address seen;  /* the client, as the server sees it */
+        uint16_t port; /* at which it arrived */
+} Reach;
+
+/* Whether somebody at `from`, bound to source (NULL: any), gets through to address:port and back. */
+Reach reach(const Network *network, Place from, const char *source, int type, const char *address, uint16_t port,
+            int server);
+
+/* The same where nothing is to come, not even an error: waits a short time only. */
+Reach reach_in_vain(const Network *network, Place from, const char *source, int type, const char *address,
+                    uint16_t port, int server);
+
+/* Whether a datagram from `source` (which need not be an address of the place) arrives: nothing is said of the way
+ * back. */
+bool arrives(const Network *network, Place from, const char *source, const char *address, uint16_t port, int server);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+#include "daemon/nft/attribute.h"
+#include "daemon/nft/batch.h"
+#include "daemon/nft/decode.h"
+#include "daemon/nft/encode.h"
+#include "daemon/nft/objects.h"
+#include "tests/cmocka.h"
+
+static const RulesetOptions options = { .mark = 0x80, .mask = 0x80, .localhost = true };
+
+static Address an_address(uint8_t family, unsigned i) {
+        Address address = { .family = family };
+
+        memcpy(address.bytes, (uint8_t[]) { 10, 0, (uint8_t) (i >> 8), (uint8_t) i }, 4);
+        return address;
+}
+
+/* An element that fits that set. Its address counts i up. */
+static Element an_element(const SetSchema *schema, unsigned i) {
+        Address address = schema->family ? an_address(schema->family, i) : (Address) {};
+        Element element = { .kind = schema->kind, .family = schema->family, .name = "" };
+
+        for (const SetField *field = schema->key; *field != FIELD_END; field++)
+                switch (*field) {
+                case FIELD_PROTOCOL:
+                        element.protocol = PROTOCOL_SCTP;
+                        break;
+                case FIELD_PORT:
+                        element.ports = (PortRange) { (uint16_t) i, (uint16_t) i };
+                        break;
+                case FIELD_PORTS:
+                        element.ports = (PortRange) { (uint16_t) (i / 2), (uint16_t) (i + 1) };
+                        break;
+                case FIELD_ADDRESS:
+                        element.address = address;
+                        break;
+                case FIELD_PREFIX:
+                        element.prefix = (Prefix) { address_masked(&address, 17), 17 };
+                        break;
+                case FIELD_HOST:
+                        element.prefix = (Prefix) { address, (uint8_t) (address_size(schema->family) * 8) };
+                        break;
+                default:
+                        element.name = "br-0123456789ab";
+                }
+        if (schema->per_profile || schema->data[0] == FIELD_PROFILE)
+                element.name = "a-profile-with-the-longest-name-that-there-can-be-0123456789012";
+        for (const SetField *field = schema->data; *field != FIELD_END; field++)
+                if (*field == FIELD_TARGET)
+                        element.target = an_address(schema->family, i + 1);
+                else if (*field == FIELD_TARGET_PORT)
+                        element.target_port = (uint16_t) (i + 2);
+        return element;
+}
+
+static void each_set_is_found_by_name_and_by_element(void **state) {
+        static const char *const profiles[] = { "web", "a", "x-allow4", "-range6", "profile-allow4" };
+        char name[OBJECT_NAME_SIZE], profile[PROFILE_NAME_SIZE];
+
+        (void) state;
+        for (size_t i = 0; i < n_set_schemas; i++) {
+                const SetSchema *schema = &set_schemas[i];
+                Element element = an_element(schema, 5);
+
+                assert_ptr_equal(set_schema_for_element(&element), schema);
+                for (size_t k = 0; k < ELEMENTSOF(profiles); k++) {
+                        set_name(schema, profiles[k], name);
+                        assert_ptr_equal(set_schema_for_name(name, profile), schema);
+                        assert_string_equal(profile, schema->per_profile ? profiles[k] : "");
+                }
+        }
+        assert_null(set_schema_for_name("dnat5", profile));
+        assert_null(set_schema_for_name("profile-allow4", profile));
+        assert_null(set_schema_for_name("profile--allow4", profile));
+        assert_null(set_schema_for_name("profile-with space-allow4", profile));
+        assert_null(profile_of_chain("profile-"));
+        assert_null(profile_of_chain("exposed"));
+}
+
+static void elements_survive_the_way_there_and_back(void **state) {
+        static const unsigned values[] = { 0, 1, 255, 256, 40000, 65533 };
+
+        (void) state;
+        for (size_t i = 0; i < n_set_schemas; i++)
+                for (size_t k = 0; k < ELEMENTSOF(values); k++) {
+                        const SetSchema *schema = &set_schemas[i];
+                        Element element = an_element(schema, values[k]), back;
+                        _cleanup_set_elem_ struct nftnl_set_elem *elem = NULL;
+                        char name[OBJECT_NAME_SIZE];
+
+                        assert_int_equal(encode_element(schema, &element, true, &elem), 0);
+                        assert_true(decode_element(schema, elem, &back, name));
+                        if (schema->per_profile)
+                                back.name = element.name;
+                        assert_int_equal(element_compare(&element, &back), 0);
+                }
+}
+
+static const struct nlmsghdr *message_at(const Batch *batch, size_t offset) {
+        return (const struct nlmsghdr *) (const void *) (batch->data + offset);
+}
+
+/* Messages of that type in an ended batch; each must be short enough for its attributes' 16 bits. */
+static size_t count_messages(const Batch *batch, uint16_t type) {
+        size_t count = 0;
+
+        for (size_t offset = 0; offset < batch->size; offset += MNL_ALIGN(message_at(batch, offset)->nlmsg_len)) {
+                const struct nlmsghdr *message = message_at(batch, offset);
+
+                assert_in_range(message->nlmsg_len, NLMSG_HDRLEN, UINT16_MAX);
+                assert_true(offset + message->nlmsg_len <= batch->size);
+                count += message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | type);
+        }
+        return count;
+}
+
+/* Counted by hand: libnftnl cannot read the lists that it writes (it numbers the members' types through). */
+static size_t list_length(const struct nlmsghdr *message) {
+        const struct nlattr *list = attribute_find(message, NFTA_SET_ELEM_LIST_ELEMENTS, MNL_TYPE_NESTED);
+        const struct nlattr *member;
+        const char *end;
+        size_t count = 0;
+
+        assert_non_null(list);
+        end = (const char *) mnl_attr_get_payload(list) + mnl_attr_get_payload_len(list);
+        for (member = mnl_attr_get_payload(list); (const char *) member < end; member = mnl_attr_next(member))
+                count++;
+        assert_ptr_equal(member, end);
+        return count;
+}
+
+static size_t listed_elements(const Batch *batch) {
+        size_t count = 0;
+
+        for (size_t offset = 0; offset < batch->size; offset += MNL_ALIGN(message_at(batch, offset)->nlmsg_len))
+                if (message_at(batch, offset)->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
+                        count += list_length(message_at(batch, offset));
+        return count;
+}
+
+/* libnftnl would wrap a list of elements of more than 64 KiB without a word, and the kernel would take what is left. */
+static void long_lists_are_divided(void **state) {
+        enum { MANY = 5000 };
+
+        (void) state;
+        for (size_t i = 0; i < n_set_schemas; i++) {
+                size_t limit = encode_elements_per_message(&set_schemas[i]);
+                Elements elements = {};
+                Batch batch;
+
+                assert_in_range(limit, 300, 1000);
+                for (unsigned k = 0; k < MANY; k++) {
+                        Element element = an_element(&set_schemas[i], k);
+
+                        assert_int_equal(elements_append(&elements, &element), 0);
+                }
+                batch_begin(&batch, 1);
+                encode_add_elements(&batch, &options, &elements);
+                assert_int_equal(batch_end(&batch), 0);
+                assert_int_equal(count_messages(&batch, NFT_MSG_NEWSETELEM), (MANY + limit - 1) / limit);
+                assert_int_equal(listed_elements(&batch), MANY);
+                batch_done(&batch);
+                batch_begin(&batch, 1);
+                encode_remove_elements(&batch, &elements);
+                assert_int_equal(batch_end(&batch), 0);
+                assert_int_equal(count_messages(&batch, NFT_MSG_DELSETELEM), (MANY + limit - 1) / limit);
+                batch_done(&batch);
+                elements_done(&elements);
+        }
+}
+
+static void only_the_last_message_is_acknowledged(void **state) {
+        Element localnet = { .kind = ELEMENT_LOCALNET, .name = "docker0" };
+        const struct nlmsghdr *last = NULL;
+        size_t acknowledged = 0;
+        Batch batch;
+
+        (void) state;
+        batch_begin(&batch, UINT32_MAX - 3); /* the numbers wrap */
+        encode_skeleton(&batch, &options, true);
+        encode_add_elements(&batch, &options, &(Elements) { &localnet, 1, 1 });
+        assert_int_equal(batch_end(&batch), 0);
+        for (size_t offset = 0; offset < batch.size; offset += MNL_ALIGN(message_at(&batch, offset)->nlmsg_len)) {
+                const struct nlmsghdr *message = message_at(&batch, offset);
+
+                acknowledged += (message->nlmsg_flags & NLM_F_ACK) != 0;
+                if (message->nlmsg_flags & NLM_F_ACK)
+                        last = message;
+        }
+        assert_int_equal(acknowledged, 1);
+        assert_int_equal(last->nlmsg_seq, batch.last_sequence);
+        assert_int_equal(last->nlmsg_type, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM);
+        batch_done(&batch);
+}
+
+static void a_failure_stays_in_the_batch(void **state) {
+        Element elements[] = { { .kind = ELEMENT_LOCALNET, .name = "docker0" }, { .kind = ELEMENT_DNAT, .name = "" } };
+        Batch batch;
+
+        (void) state;
+        batch_begin(&batch, 1);
+        encode_add_elements(&batch, &options, &(Elements) { elements, 2, 2 });
+        encode_add_elements(&batch, &options, &(Elements) { elements, 1, 1 });
+        assert_int_equal(batch_end(&batch), -EINVAL);
+        batch_done(&batch);
+        batch_begin(&batch, 1);
+        assert_int_equal(batch_end(&batch), -ENODATA);
+        batch_done(&batch);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(each_set_is_found_by_name_and_by_element),
+                cmocka_unit_test(elements_survive_the_way_there_and_back),
+                cmocka_unit_test(long_lists_are_divided),
+                cmocka_unit_test(only_the_last_message_is_acknowledged),
+                cmocka_unit_test(a_failure_stays_in_the_batch),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
