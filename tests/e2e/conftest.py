@@ -20,7 +20,8 @@ SUITE = os.environ.get("CALICO_EXPOSED_SUITE", "bookworm")
 @contextlib.contextmanager
 def booted_machine(**options):
     """A machine (see labhost.boot_host) with the project installed, for as long as needed."""
-    host = labhost.boot_host(SUITE, owner=os.getpid(), binds=labhost.project_binds(SUITE), **options)
+    host = labhost.boot_host(SUITE, owner=os.getpid(), binds=labhost.project_binds(SUITE),
+                             **options)
     try:
         labhost.install(host)
         yield Machine(host)

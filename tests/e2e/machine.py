@@ -129,7 +129,7 @@ class Machine:
 
     def start(self, name, *, expose=None, network=None, ports=("80", "53/udp"), options=()):
         """Run a container that answers on these ports."""
-        arguments = ["run", "--detach", "--name", name, *options]
+        arguments = ["run", "--detach", "--pull", "never", "--name", name, *options]
         if expose is not None:
             arguments += ["--label", f"calico.expose={expose}"]
         if network:
@@ -163,7 +163,7 @@ class Machine:
     def await_property(self, name, wanted, deadline=PROMPT, unit=UNIT):
         """Wait until a property of the unit contains a text."""
         wait_until(lambda: wanted in self.property(name, unit), deadline,
-                   f"{name} of {unit} says {wanted!r}, not {self.property(name, unit)!r}")
+                   f"{name} of {unit} says {wanted!r}")
 
     def await_status(self, wanted, deadline=PROMPT):
         self.await_property("StatusText", wanted, deadline)

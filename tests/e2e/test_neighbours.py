@@ -8,7 +8,8 @@ from conftest import SUITE
 from machine import HOST, wait_until
 
 # As iptables reads it back.
-ACCEPT = re.compile(r"-A DOCKER-USER -m mark --mark 0x80/0x80 (-m comment --comment \S+ )?-j ACCEPT")
+ACCEPT = re.compile(r"-A DOCKER-USER -m mark --mark 0x80/0x80"
+                    r"( -m comment --comment \S+)? -j ACCEPT")
 # Docker has no DOCKER-USER of IPv6 before version 23.
 TOOLS = ["iptables"] if SUITE == "bookworm" else ["iptables", "ip6tables"]
 

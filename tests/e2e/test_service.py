@@ -23,8 +23,8 @@ def test_waits_for_docker(machine):
     machine.await_status("Docker is away", deadline=10)
     assert machine.property("ActiveState") in ("active", "activating")
     machine.systemctl("start", "docker")
-    machine.await_status("0 ports of 0 containers exposed", deadline=10)
     machine.host.import_image()
+    machine.await_status("0 ports of 0 containers exposed", deadline=30)
     machine.start("web", expose="80")
     machine.outside.await_answer("web", "tcp", HOST[4], 80)
     machine.await_status("1 port of 1 container exposed")
@@ -109,7 +109,7 @@ def test_without_docker_everything_stays(machine):
     machine.await_status("Docker is away", deadline=5)
     assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
     machine.systemctl("start", "docker")
-    machine.await_status("1 port of 1 container exposed", deadline=15)
+    machine.await_status("1 port of 1 container exposed", deadline=30)
     assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Booting a disposable host, and running commands in it and outside of it."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -43,13 +44,12 @@ class Host:
     def run(self, command, check=True, outside=False, stdin=None, timeout=120):
         """Run a command (a list, or a line for the shell) and return what it printed."""
         argv = ["sh", "-c", command] if isinstance(command, str) else [str(a) for a in command]
-        source = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin or subprocess.DEVNULL}
         try:
             result = subprocess.run(self.enter(argv, outside), text=True, timeout=timeout,
-                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                    check=False, **source)
-        except subprocess.TimeoutExpired as error:
-            raise LabError(f"{shlex.join(argv)}: no end within {timeout} s\n{error.output}") from None
+                                    stdin=stdin or subprocess.DEVNULL, check=False,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{shlex.join(argv)}: no end within {timeout} s") from None
         if check and result.returncode != 0:
             raise LabError(f"{shlex.join(argv)}: exit status {result.returncode}\n{result.stdout}")
         return result.stdout
@@ -70,7 +70,7 @@ class Host:
         record.remove_host(self.name)
 
 
-def docker_configuration(suite, **changes):
+def docker_configuration(suite, changes):
     """What daemon.json holds: IPv6 on the default bridge, and what a test changes.
 
     Before Docker 27 its own IPv6 rules are an experiment. They are on where
@@ -79,7 +79,7 @@ def docker_configuration(suite, **changes):
     configuration = {"ipv6": True, "fixed-cidr-v6": "fd00:d0c::/64"}
     if suite != "bookworm":
         configuration |= {"experimental": True, "ip6tables": True}
-    return configuration | changes
+    return configuration | (changes or {})
 
 
 def boot_host(suite, name=None, *, owner=None, docker=True, docker_json=None,
@@ -107,7 +107,7 @@ def boot_host(suite, name=None, *, owner=None, docker=True, docker_json=None,
     directory = record.create(name, fields)
     try:
         make_network(*fields["namespaces"], forward)
-        write_seed(directory / "seed", name, docker, docker_configuration(suite, **(docker_json or {})))
+        write_seed(directory / "seed", name, docker, docker_configuration(suite, docker_json))
         fields["init"] = start(base, directory, fields, binds)
         record.write(name, fields)
         host = Host(name)
@@ -123,8 +123,8 @@ def boot_host(suite, name=None, *, owner=None, docker=True, docker_json=None,
 
 
 def unused_name(suite):
-    taken = set(record.list_names())
-    names = (f"lab-{suite}-{os.getpid()}{suffix}" for suffix in ["", *(f"-{i}" for i in range(2, 100))])
+    taken = record.list_names()
+    names = (f"lab-{suite}-{os.getpid()}-{i}" for i in itertools.count(1))
     return next(name for name in names if name not in taken)
 
 
@@ -180,10 +180,14 @@ def write_seed(seed, name, docker, configuration):
         (seed / path).parent.mkdir(parents=True, exist_ok=True)
         (seed / path).write_text(text, encoding="utf-8")
     if docker:
-        for wants in ("multi-user.target.wants/docker.service", "sockets.target.wants/docker.socket"):
-            link = seed / "etc/systemd/system" / wants
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(f"/lib/systemd/system/{link.name}")
+        enable(seed, "docker.service", "multi-user.target")
+        enable(seed, "docker.socket", "sockets.target")
+
+
+def enable(seed, unit, target):
+    link = seed / "etc/systemd/system" / f"{target}.wants" / unit
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(f"/lib/systemd/system/{unit}")
 
 
 def start(base, directory, fields, binds):
@@ -219,6 +223,6 @@ def await_boot(host):
         answer = host.run(["systemctl", "is-system-running", "--wait"], check=False).strip()
         return answer if answer in ("running", "degraded", "maintenance") else None
     if wait_until(state, 60, f"{host.name} has booted", interval=0.1) != "running":
-        raise LabError(f"{host.name} booted with failures:\n"
-                       + host.run("systemctl --failed --no-pager; journalctl -b -p err --no-pager | tail -20",
-                                  check=False))
+        failures = host.run("systemctl --failed --no-pager; journalctl -p err --no-pager | tail -20",
+                            check=False)
+        raise LabError(f"{host.name} booted with failures:\n{failures}")
