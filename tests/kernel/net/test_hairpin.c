@@ -327,18 +327,6 @@ static void one_family_is_enough(void **state) {
         await_switch(fixture, "veth2");
 }
 
-static void a_bridge_with_vlans_is_searched(void **state) {
-        Fixture *fixture = *state;
-
-        if (system("ip link set br0 type bridge vlan_filtering 1") != 0)
-                skip(); /* this kernel has none */
-        container_start(fixture, "veth2", "br0");
-        container_speak(fixture);
-        netns_await("bridge fdb show br br0 | grep -q '02:00:00:00:00:02.*vlan 1'");
-        want(fixture);
-        await_switch(fixture, "veth2");
-}
-
 /* The way that such a bridge needs, on one that every kernel has. */
 static void a_forwarding_table_is_searched(void **state) {
         _cleanup_(netlink_close) Netlink netlink = NETLINK_CLOSED;
@@ -564,7 +552,6 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_permanent_neighbour_is_left_alone, setup, teardown),
                 cmocka_unit_test_setup_teardown(ipv6_is_asked_for_as_well, setup, teardown),
                 cmocka_unit_test_setup_teardown(one_family_is_enough, setup, teardown),
-                cmocka_unit_test_setup_teardown(a_bridge_with_vlans_is_searched, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_forwarding_table_is_searched, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_same_mac_on_another_bridge_is_another, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_bridge_that_went_is_no_failure, setup, teardown),
