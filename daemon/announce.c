@@ -100,7 +100,32 @@ static void announce_withdrawn(const Record *record, const Claim *claim, const c
         claim_log(LOG_INFO, MESSAGE_WITHDRAWN, record, claim, &text, "withdrawn", reason, message);
 }
 
+static void announce_label(const Record *record, const ContainerLabel *label) {
+        const char *nearest = label_nearest(label->key);
+        const LogField fields[] = {
+                { "CALICO_EXPOSED_CONTAINER_ID", record->container->id },
+                { "CALICO_EXPOSED_CONTAINER_NAME", record->name },
+                {},
+        };
+        char key[128];
+
+        log_event(LOG_WARNING, MESSAGE_LABEL_UNKNOWN, fields, "%s: there is no label %s%s%s%s", record->name,
+                  text_escape(label->key, strlen(label->key), key, sizeof(key)), nearest ? ", did you mean " : "",
+                  nearest ?: "", nearest ? "?" : "");
+}
+
+/* What is said of a container once. */
+static void announce_container(Record *record) {
+        if (record->introduced)
+                return;
+        record->introduced = true;
+        for (size_t i = 0; i < record->container->n_labels; i++)
+                if (!label_is_known(record->container->labels[i].key))
+                        announce_label(record, &record->container->labels[i]);
+}
+
 static void announce_record(Record *record) {
+        announce_container(record);
         for (size_t i = 0; i < record->n_claims; i++) {
                 Claim *claim = &record->claims[i];
                 char reason[CLAIM_REASON_SIZE];

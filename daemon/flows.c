@@ -3,48 +3,52 @@
 
 #include <errno.h>
 
-/* Returns false if the element translates nothing. */
-static bool translation_to_filter(const Element *element, FlowKind kind, FlowFilter *ret) {
-        FlowFilter filter = {
-                .kind = kind,
-                .protocol = element->protocol,
-                .family = element->family,
-                .ports = element->ports,
-                .container = element->target,
-                .container_first = element->target_port,
-        };
+#include "daemon/model/exposure.h"
 
-        switch (element->kind) {
-        case ELEMENT_DNAT:
-                filter.destination.address.family = element->family;
-                break;
-        case ELEMENT_DNAT_HOST:
-                filter.destination.address = element->address;
-                filter.destination.length = (uint8_t) (address_size(element->family) * 8);
-                break;
-        case ELEMENT_DNAT_RANGE:
-                filter.destination = element->prefix;
-                filter.container_first = element->ports.first;
-                break;
-        default:
-                return false;
-        }
-        *ret = filter;
-        return true;
+static FlowFilter filter_of(const Exposure *exposure, FlowKind kind) {
+        return (FlowFilter) {
+                .kind = kind,
+                .protocol = exposure->protocol,
+                .family = exposure->family,
+                .destination = exposure->destination,
+                .ports = exposure->ports,
+                .container = exposure->container,
+                .container_first = exposure->container_first,
+        };
 }
 
-int flows_of_plan(const Plan *plan, FlowFilter **ret, size_t *ret_count) {
-        FlowFilter *filters = calloc(plan->remove.count + plan->add.count + 1, sizeof(*filters));
+static int make_filters(const Exposures *withdrawn, const Exposures *added, FlowFilter **ret, size_t *ret_count) {
+        FlowFilter *filters = calloc(withdrawn->count + added->count + 1, sizeof(*filters));
         size_t n = 0;
 
         if (!filters)
                 return -ENOMEM;
-        for (size_t i = 0; i < plan->remove.count; i++)
-                n += translation_to_filter(&plan->remove.items[i], FLOW_TRANSLATED, &filters[n]);
-        for (size_t i = 0; i < plan->add.count; i++)
-                if (plan->add.items[i].protocol == PROTOCOL_UDP)
-                        n += translation_to_filter(&plan->add.items[i], FLOW_UNTRANSLATED, &filters[n]);
+        for (size_t i = 0; i < withdrawn->count; i++)
+                filters[n++] = filter_of(&withdrawn->items[i], FLOW_TRANSLATED);
+        for (size_t i = 0; i < added->count; i++)
+                if (added->items[i].protocol == PROTOCOL_UDP)
+                        filters[n++] = filter_of(&added->items[i], FLOW_UNTRANSLATED);
         *ret = filters;
         *ret_count = n;
         return 0;
+}
+
+int flows_between(const Elements *before, const Elements *after, FlowFilter **ret, size_t *ret_count) {
+        Exposures old = {}, new = {}, withdrawn = {}, added = {};
+        int r;
+
+        r = exposures_of_elements(before, &old);
+        if (r >= 0)
+                r = exposures_of_elements(after, &new);
+        if (r >= 0)
+                r = exposures_subtract(&old, &new, &withdrawn);
+        if (r >= 0)
+                r = exposures_subtract(&new, &old, &added);
+        if (r >= 0)
+                r = make_filters(&withdrawn, &added, ret, ret_count);
+        exposures_done(&added);
+        exposures_done(&withdrawn);
+        exposures_done(&new);
+        exposures_done(&old);
+        return r;
 }

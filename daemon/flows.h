@@ -3,10 +3,10 @@
 
 #include <stddef.h>
 
-#include "daemon/model/plan.h"
+#include "daemon/model/element.h"
 #include "daemon/net/conntrack.h"
 
-/* The old flows that a plan leaves behind: those of each translation that it removes, and UDP flows that were pinned
- * to "not translated" before a translation that it adds. *ret is an array of *ret_count to be freed.
- * Returns 0 or -ENOMEM. */
-int flows_of_plan(const Plan *plan, FlowFilter **ret, size_t *ret_count);
+/* The old flows that a change of the table leaves behind: those of each exposure that is withdrawn, and UDP flows that
+ * were pinned to "not translated" before one that is new. Both lists sorted. *ret is an array of *ret_count, to be
+ * freed. Returns 0 or -ENOMEM. */
+int flows_between(const Elements *before, const Elements *after, FlowFilter **ret, size_t *ret_count);

@@ -211,12 +211,12 @@ int kernel_start(Kernel *kernel) {
         return r < 0 ? r : read_table(kernel);
 }
 
-static int sweep_flows(Kernel *kernel, const Plan *plan) {
+static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {
         _cleanup_free_ FlowFilter *filters = NULL;
         size_t n;
         int r;
 
-        r = flows_of_plan(plan, &filters, &n);
+        r = flows_between(before, after, &filters, &n);
         if (r >= 0 && n > 0)
                 r = conntrack_delete(kernel->conntrack, filters, n);
         return r;
@@ -235,9 +235,11 @@ static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
         }
         links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths, true);
         kernel->localnet_suspect = false;
-        if (sweep_flows(kernel, plan) < 0)
+        if (!rebuild && plan_is_empty(plan))
+                return 0;
+        if (sweep_flows(kernel, model_actual(kernel->model), model_desired(kernel->model)) < 0)
                 log_line(LOG_WARNING, "No memory to delete old flows");
-        return rebuild || !plan_is_empty(plan);
+        return 1;
 }
 
 static int reconcile_table(Kernel *kernel) {
@@ -309,6 +311,11 @@ int kernel_reconcile(Kernel *kernel) {
         return changed;
 }
 
+void kernel_set_options(Kernel *kernel, const RulesetOptions *options) {
+        kernel->options = *options;
+        kernel_suspect(kernel);
+}
+
 void kernel_suspect(Kernel *kernel) {
         kernel->table_suspect = true;
         kernel->docker_user_suspect[0] = kernel->docker_user_suspect[1] = true;
@@ -330,7 +337,7 @@ static void wait_for_sweep(Kernel *kernel) {
 }
 
 void kernel_withdraw_all(Kernel *kernel) {
-        const Plan all = { .remove = *model_actual(kernel->model) };
+        static const Elements nothing;
         int r;
 
         for (size_t i = 0; i < FAMILIES; i++) {
@@ -338,11 +345,11 @@ void kernel_withdraw_all(Kernel *kernel) {
                 if (r < 0)
                         log_line(LOG_WARNING, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
-        links_restore(&all.remove, kernel->paths);
+        links_restore(model_actual(kernel->model), kernel->paths);
         r = nft_delete_table(kernel->nft);
         if (r < 0)
                 log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
         service_forget_nft();
-        if (sweep_flows(kernel, &all) >= 0)
+        if (sweep_flows(kernel, model_actual(kernel->model), &nothing) >= 0)
                 wait_for_sweep(kernel);
 }

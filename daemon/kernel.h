@@ -32,5 +32,8 @@ int kernel_reconcile(Kernel *kernel);
 /* Looks again at what nobody reports: the next reconcile reads the table, and the interfaces' switches are set. */
 void kernel_suspect(Kernel *kernel);
 
+/* From the next reconcile on, the table is made by these. */
+void kernel_set_options(Kernel *kernel, const RulesetOptions *options);
+
 /* Takes away all that is ours, old flows included, and waits for that a few seconds at the most. */
 void kernel_withdraw_all(Kernel *kernel);

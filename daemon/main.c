@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,10 +7,8 @@
 
 #include "common/macros.h"
 #include "common/text.h"
+#include "daemon/config.h"
 #include "daemon/manager.h"
-
-#define DOCKER_SOCKET "/run/docker.sock"
-#define MARK 0x80
 
 static const char usage[] =
         "Usage: calico-exposed [run]\n"
@@ -36,15 +35,13 @@ static int refuse(const char *what) {
 }
 
 static int run(void) {
-        const ManagerOptions options = {
-                .docker_socket = DOCKER_SOCKET,
-                .ruleset = { .mark = MARK, .mask = MARK, .localhost = true },
-        };
         _cleanup_(manager_freep) Manager *manager = NULL;
+        int r;
 
-        if (manager_new(&options, &manager) < 0 || manager_run(manager) < 0)
-                return EXIT_FAILURE;
-        return EXIT_SUCCESS;
+        r = manager_new(CONFIG_PATH, &manager);
+        if (r < 0)
+                return r == -EINVAL ? EX_CONFIG : EXIT_FAILURE;
+        return manager_run(manager) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char *argv[]) {

@@ -8,47 +8,47 @@
 
 #include "common/log.h"
 #include "daemon/announce.h"
-#include "daemon/docker/client.h"
+#include "daemon/config.h"
+#include "daemon/containers.h"
+#include "daemon/hostports.h"
 #include "daemon/kernel.h"
 #include "daemon/messages.h"
 #include "daemon/model/model.h"
 #include "daemon/service.h"
 #include "daemon/status.h"
+#include "daemon/timer.h"
 
-#define USEC_PER_MSEC UINT64_C(1000)
-#define USEC_PER_SEC UINT64_C(1000000)
-
-/* A list can be older than the last event that came before it: it is asked for once more when things are quiet. */
-#define LIST_TRAILING_USEC (500 * USEC_PER_MSEC)
-#define LIST_CONNECTED_USEC (1 * USEC_PER_SEC)
-#define LIST_FAILED_USEC (2 * USEC_PER_SEC)
 /* What no event told is found by then at the latest. */
 #define LIST_PERIODIC_USEC (60 * USEC_PER_SEC)
+
+/* A process of the host that stands in the way of a claim says nothing when it goes. */
+#define HOST_PORTS_USEC (2 * USEC_PER_SEC)
 
 #define RETRY_MIN_USEC (50 * USEC_PER_MSEC)
 #define RETRY_MAX_USEC (5 * USEC_PER_SEC)
 
 struct Manager {
+        const char *config_path;
+        Config *config;
         sd_event *event;
         Model *model;
         Kernel *kernel;
-        DockerClient *docker;
+        Containers *containers;
         sd_event_source *reconcile_source; /* deferred: a burst of events makes one pass */
-        sd_event_source *list_timer;
         sd_event_source *periodic_timer;
         sd_event_source *retry_timer;
+        sd_event_source *host_ports_timer;
         uint64_t retry_usec;
-        bool list_again; /* an event came since the list timer was started */
-        DockerStatus docker_status;
-        bool listed;   /* Docker was asked once: from then on "not there" means gone */
+        bool judged; /* the model was carried out once: what the kernel held before is taken over */
         bool ready;
         bool stopping;
 };
 
 static void manager_update_status(Manager *manager) {
+        const DockerStatus *docker = containers_docker_status(manager->containers);
         char status[STATUS_SIZE];
 
-        service_notify_status("%s", status_format(manager->model, manager->listed, &manager->docker_status, status));
+        service_notify_status("%s", status_format(manager->model, manager->judged, docker, status));
 }
 
 /* systemd may go on with what is ordered after us: the kernel is right, or Docker is away and nothing can be done. */
@@ -64,11 +64,6 @@ static void manager_mark_dirty(Manager *manager) {
                 (void) sd_event_source_set_enabled(manager->reconcile_source, SD_EVENT_ONESHOT);
 }
 
-static void timer_start(sd_event_source *timer, uint64_t delay) {
-        (void) sd_event_source_set_time_relative(timer, delay);
-        (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
 static void manager_retry_later(Manager *manager, int error) {
         if (manager->retry_usec == RETRY_MIN_USEC || manager->retry_usec >= RETRY_MAX_USEC)
                 log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL, "Cannot change the kernel's tables: %s; trying again",
@@ -77,17 +72,69 @@ static void manager_retry_later(Manager *manager, int error) {
         manager->retry_usec = MIN(manager->retry_usec * 2, RETRY_MAX_USEC);
 }
 
+/* Docker's own ports beside those of processes: without docker-proxy nobody listens on them. */
+static int manager_collect_host_ports(Manager *manager, HostPort **ret, size_t *ret_count) {
+        HostPort *ports, *grown;
+        const HostPort *published;
+        size_t n, n_published;
+        int r;
+
+        published = containers_published(manager->containers, &n_published);
+        r = hostports_read(&ports, &n);
+        if (r < 0)
+                return r;
+        grown = reallocarray(ports, n + n_published + 1, sizeof(*ports));
+        if (!grown) {
+                free(ports);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < n_published; i++)
+                grown[n++] = published[i];
+        *ret = grown;
+        *ret_count = n;
+        return 0;
+}
+
+/* Only claims that have no port yet can meet somebody else on it. */
+static void manager_look_at_host_ports(Manager *manager) {
+        HostPort *ports;
+        size_t n;
+        int r;
+
+        if (!model_has_newcomers(manager->model))
+                return;
+        r = manager_collect_host_ports(manager, &ports, &n);
+        if (r < 0)
+                log_line(LOG_WARNING, "Cannot see which ports the host's processes listen on: %s", strerror(-r));
+        else
+                model_set_host_ports(manager->model, ports, n);
+}
+
+/* Before Docker was asked, a container that is not in the model may still live: what it has must not be withdrawn. */
+static bool manager_can_judge(Manager *manager) {
+        if (manager->judged)
+                return true;
+        if (!containers_are_known(manager->containers))
+                return false;
+        if (model_adopt_holders(manager->model) < 0)
+                log_line(LOG_WARNING, "No memory to see who held which port: the oldest get them");
+        return manager->judged = true;
+}
+
 static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
         Manager *manager = userdata;
         int r;
 
-        if (!manager->listed || manager->stopping)
+        if (manager->stopping || !manager_can_judge(manager))
                 return 0;
+        manager_look_at_host_ports(manager);
         r = kernel_reconcile(manager->kernel);
         if (r < 0) {
                 manager_retry_later(manager, r);
                 return 0;
         }
+        if (model_waits_for_host_ports(manager->model))
+                timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
         announce_changes(manager->model);
         manager_update_status(manager);
@@ -104,197 +151,71 @@ static void on_kernel_changed(void *userdata) {
         manager_mark_dirty(userdata);
 }
 
-/* At most one list each LIST_TRAILING_USEC, and one after the last event, however many there are. */
-static void manager_list_soon(Manager *manager) {
-        int enabled = SD_EVENT_OFF;
-
-        (void) sd_event_source_get_enabled(manager->list_timer, &enabled);
-        if (enabled != SD_EVENT_OFF)
-                manager->list_again = true;
-        else
-                timer_start(manager->list_timer, LIST_TRAILING_USEC);
-}
-
-static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
-        Manager *manager = userdata;
-
-        if (manager->list_again)
-                timer_start(manager->list_timer, LIST_TRAILING_USEC);
-        manager->list_again = false;
-        return docker_client_list(manager->docker);
-}
-
 static int on_periodic(sd_event_source *source, uint64_t now _unused_, void *userdata) {
         Manager *manager = userdata;
 
         kernel_suspect(manager->kernel);
         manager_mark_dirty(manager);
         timer_start(source, LIST_PERIODIC_USEC);
-        return docker_client_list(manager->docker);
+        return containers_refresh(manager->containers);
 }
 
-static void manager_forget(Manager *manager, const char *id) {
-        if (model_remove(manager->model, id))
-                manager_mark_dirty(manager);
+static void on_containers_changed(void *userdata) {
+        manager_mark_dirty(userdata);
 }
 
-static void manager_inspect(Manager *manager, const char *id) {
-        if (docker_client_inspect(manager->docker, id) < 0)
-                timer_start(manager->list_timer, LIST_FAILED_USEC);
+static void on_connection(void *userdata) {
+        Manager *manager = userdata;
+
+        manager_update_status(manager);
+        if (containers_docker_status(manager->containers)->away)
+                manager_set_ready(manager);
 }
 
-/* The container is handed over. */
-static void manager_learn(Manager *manager, Container *container) {
+static int manager_open_containers(Manager *manager) {
+        static const ContainersHandlers handlers = {
+                .changed = on_containers_changed,
+                .connection = on_connection,
+        };
+
+        return containers_new(manager->event, manager->config->docker_socket, manager->model, &handlers, manager,
+                              &manager->containers);
+}
+
+static int manager_use_config(Manager *manager, Config *config) {
+        _cleanup_(config_freep) Config *old = manager->config;
         int r;
 
-        if (container->state == CONTAINER_STOPPED) {
-                manager_forget(manager, container->id);
-                container_free(container);
-                return;
-        }
-        r = model_put(manager->model, container);
+        r = model_set_policy(manager->model, &config->policy);
         if (r < 0) {
-                log_line(LOG_ERR, "No memory for a container");
-                timer_start(manager->list_timer, LIST_FAILED_USEC);
-        } else if (r > 0)
-                manager_mark_dirty(manager);
-}
-
-static void on_docker_connected(void *userdata, const char *version, const char *api) {
-        Manager *manager = userdata;
-
-        log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
-        manager->docker_status.away = false;
-        manager_update_status(manager);
-        (void) docker_client_list(manager->docker);
-        timer_start(manager->list_timer, LIST_CONNECTED_USEC);
-}
-
-static void on_docker_disconnected(void *userdata, const char *reason, uint64_t retry _unused_) {
-        Manager *manager = userdata;
-
-        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
-        if (!manager->docker_status.away)
-                (void) sd_event_now(manager->event, CLOCK_REALTIME, &manager->docker_status.since);
-        manager->docker_status.away = true;
-        manager_update_status(manager);
-        manager_set_ready(manager);
-}
-
-/* What takes a container's address away acts at once, for somebody else may get it; all else asks Docker first. A
- * replayed event, or one of an earlier run, says nothing of now. */
-static bool event_withdraws(const DockerEvent *event, const Record *record) {
-        if (event->replayed || (event->time > 0 && event->time < record->container->started))
-                return false;
-        switch (event->action) {
-        case DOCKER_EVENT_DIE:
-        case DOCKER_EVENT_DESTROY:
-                return true;
-        case DOCKER_EVENT_DISCONNECT:
-                return record->network && strcmp(record->network->id, event->network) == 0;
-        default:
-                return false;
+                TAKE_PTR(old);
+                return r;
         }
-}
-
-static void on_docker_event(void *userdata, const DockerEvent *event) {
-        Manager *manager = userdata;
-        const Record *record = model_find(manager->model, event->container);
-
-        if (!record && !event->labelled)
-                return;
-        if (record && event_withdraws(event, record))
-                manager_forget(manager, event->container);
-        if (event->action != DOCKER_EVENT_DESTROY || event->replayed)
-                manager_inspect(manager, event->container);
-        manager_list_soon(manager);
-}
-
-static void on_docker_events_lost(void *userdata, const char *reason) {
-        Manager *manager = userdata;
-
-        log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
-        (void) docker_client_list(manager->docker);
-}
-
-/* The first list is taken as it is; later, a row that says something else than the record may be the older of the
- * two, and Docker's answer to an inspect decides. */
-static void manager_compare_row(Manager *manager, Container **row) {
-        const Record *record = model_find(manager->model, (*row)->id);
-
-        if (!manager->listed && !record)
-                manager_learn(manager, TAKE_PTR(*row));
-        else if (!record || !container_equal(record->container, *row))
-                manager_inspect(manager, (*row)->id);
-}
-
-static int compare_row_id(const void *key, const void *item) {
-        return strcmp(key, (*(Container *const *) item)->id);
-}
-
-/* Containers that the list does not have, and the records of those that share an address, are looked at again. */
-static void manager_check_records(Manager *manager, const DockerList *list) {
-        size_t n;
-        Record *const *records = model_records(manager->model, &n);
-
-        for (size_t i = 0; i < n; i++) {
-                const char *id = records[i]->container->id;
-                bool duplicate = records[i]->n_claims > 0 && records[i]->claims[0].reason == REASON_DUPLICATE_ADDRESS;
-
-                if (duplicate || !bsearch(id, list->containers, list->n_containers, sizeof(*list->containers),
-                                          compare_row_id))
-                        manager_inspect(manager, id);
-        }
-}
-
-static void on_docker_listed(void *userdata, DockerList *list, int error, const char *reason) {
-        Manager *manager = userdata;
-
-        if (error < 0) {
-                log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
-                timer_start(manager->list_timer, LIST_FAILED_USEC);
-                return;
-        }
-        if (list->truncated)
-                log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL,
-                          "Docker's list of containers could not be read whole: what is not in it stays as it is");
-        if (manager->listed)
-                manager_check_records(manager, list);
-        for (size_t i = 0; i < list->n_containers; i++)
-                manager_compare_row(manager, &list->containers[i]);
-        if (!manager->listed) {
-                model_adopt_holders(manager->model);
-                manager->listed = true;
-        }
+        manager->config = config;
+        kernel_set_options(manager->kernel, &config->ruleset);
         manager_mark_dirty(manager);
+        if (strcmp(old->docker_socket, config->docker_socket) == 0)
+                return 0;
+        return containers_set_socket(manager->containers, config->docker_socket);
 }
 
-static void on_docker_inspected(void *userdata, const char *id, DockerInspectOutcome outcome, Container *container,
-                                const char *reason) {
+static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *userdata) {
+        _cleanup_(config_freep) Config *config = NULL;
+        char error[CONFIG_ERROR_SIZE] = "no memory";
         Manager *manager = userdata;
+        int r;
 
-        switch (outcome) {
-        case DOCKER_INSPECT_OK:
-                manager_learn(manager, container);
-                return;
-        case DOCKER_INSPECT_GONE:
-                manager_forget(manager, id);
-                return;
-        case DOCKER_INSPECT_FAILED:
-                log_line(LOG_DEBUG, "Cannot inspect %.12s: %s", id, reason);
-                timer_start(manager->list_timer, LIST_FAILED_USEC);
-                return;
-        }
+        service_notify_reloading();
+        r = config_load(manager->config_path, &config, error);
+        if (r >= 0)
+                r = manager_use_config(manager, TAKE_PTR(config));
+        if (r < 0)
+                log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "The configuration stays as it was: %s", error);
+        else
+                log_event(LOG_INFO, MESSAGE_CONFIG_READ, NULL, "Read the configuration anew");
+        service_notify_ready();
+        return 0;
 }
-
-static const DockerHandlers docker_handlers = {
-        .connected = on_docker_connected,
-        .disconnected = on_docker_disconnected,
-        .event = on_docker_event,
-        .events_lost = on_docker_events_lost,
-        .listed = on_docker_listed,
-        .inspected = on_docker_inspected,
-};
 
 static int on_signal(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *userdata) {
         Manager *manager = userdata;
@@ -302,21 +223,14 @@ static int on_signal(sd_event_source *source _unused_, const struct signalfd_sig
         return sd_event_exit(manager->event, 0);
 }
 
-static int add_signal(Manager *manager, int number) {
+static int add_signal(Manager *manager, int number, sd_event_signal_handler_t handler) {
         sigset_t set;
 
         sigemptyset(&set);
         sigaddset(&set, number);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
-        return sd_event_add_signal(manager->event, NULL, number, on_signal, manager);
-}
-
-static int add_timer(Manager *manager, sd_event_time_handler_t handler, sd_event_source **ret) {
-        int r;
-
-        r = sd_event_add_time_relative(manager->event, ret, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC, handler, manager);
-        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+        return sd_event_add_signal(manager->event, NULL, number, handler, manager);
 }
 
 /* After all that reports: what has come in by then is in the same pass. */
@@ -332,15 +246,17 @@ static int add_reconcile_source(Manager *manager) {
 static int manager_add_sources(Manager *manager) {
         int r;
 
-        r = add_signal(manager, SIGTERM);
+        r = add_signal(manager, SIGTERM, on_signal);
         if (r >= 0)
-                r = add_signal(manager, SIGINT);
+                r = add_signal(manager, SIGINT, on_signal);
         if (r >= 0)
-                r = add_timer(manager, on_list_timer, &manager->list_timer);
+                r = add_signal(manager, SIGHUP, on_reload);
         if (r >= 0)
-                r = add_timer(manager, on_periodic, &manager->periodic_timer);
+                r = timer_new(manager->event, on_periodic, manager, &manager->periodic_timer);
         if (r >= 0)
-                r = add_timer(manager, on_retry, &manager->retry_timer);
+                r = timer_new(manager->event, on_retry, manager, &manager->retry_timer);
+        if (r >= 0)
+                r = timer_new(manager->event, on_retry, manager, &manager->host_ports_timer);
         if (r >= 0)
                 r = add_reconcile_source(manager);
         if (r >= 0)
@@ -348,20 +264,20 @@ static int manager_add_sources(Manager *manager) {
         return r;
 }
 
-static int manager_open(Manager *manager, const ManagerOptions *options, int stored_fd) {
+static int manager_open(Manager *manager, int stored_fd) {
         int r;
 
         r = sd_event_default(&manager->event);
         if (r >= 0)
                 r = manager_add_sources(manager);
         if (r >= 0)
-                r = model_new(&manager->model);
+                r = model_new(&manager->config->policy, &manager->model);
         if (r < 0) {
                 log_line(LOG_ERR, "Cannot set up the event loop: %s", strerror(-r));
                 return r;
         }
-        r = kernel_new(manager->event, &options->ruleset, stored_fd, manager->model, on_kernel_changed, manager,
-                       &manager->kernel);
+        r = kernel_new(manager->event, &manager->config->ruleset, stored_fd, manager->model, on_kernel_changed,
+                       manager, &manager->kernel);
         if (r >= 0)
                 r = kernel_start(manager->kernel);
         if (r < 0) {
@@ -369,21 +285,28 @@ static int manager_open(Manager *manager, const ManagerOptions *options, int sto
                           r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
                 return r;
         }
-        r = docker_client_new(manager->event, options->docker_socket, &docker_handlers, manager, &manager->docker);
+        r = manager_open_containers(manager);
         if (r < 0)
                 log_line(LOG_ERR, "Cannot set up the client for Docker: %s", strerror(-r));
         return r;
 }
 
-int manager_new(const ManagerOptions *options, Manager **ret) {
+int manager_new(const char *config_path, Manager **ret) {
         _cleanup_(manager_freep) Manager *manager = NULL;
         int stored_fd = service_take_nft(), r;
+        char error[CONFIG_ERROR_SIZE] = "no memory";
 
         manager = calloc(1, sizeof(*manager));
         if (!manager)
                 return -ENOMEM;
+        manager->config_path = config_path;
         manager->retry_usec = RETRY_MIN_USEC;
-        r = manager_open(manager, options, stored_fd);
+        r = config_load(config_path, &manager->config, error);
+        if (r < 0) {
+                log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "%s", error);
+                return r;
+        }
+        r = manager_open(manager, stored_fd);
         if (r < 0)
                 return r;
         timer_start(manager->periodic_timer, LIST_PERIODIC_USEC);
@@ -395,14 +318,15 @@ int manager_new(const ManagerOptions *options, Manager **ret) {
 Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
-        docker_client_free(manager->docker);
+        containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);
         sd_event_source_unref(manager->reconcile_source);
-        sd_event_source_unref(manager->list_timer);
         sd_event_source_unref(manager->periodic_timer);
         sd_event_source_unref(manager->retry_timer);
+        sd_event_source_unref(manager->host_ports_timer);
         sd_event_unref(manager->event);
+        config_free(manager->config);
         free(manager);
         return NULL;
 }

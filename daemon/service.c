@@ -8,12 +8,20 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #define STORED_NAME "nft"
 #define SYSTEMD "org.freedesktop.systemd1"
 
 void service_notify_ready(void) {
         (void) sd_notify(0, "READY=1");
+}
+
+void service_notify_reloading(void) {
+        struct timespec now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", now.tv_sec * 1000000LL + now.tv_nsec / 1000);
 }
 
 void service_notify_stopping(void) {

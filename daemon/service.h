@@ -8,6 +8,7 @@
 /* What the daemon says to systemd, and what systemd keeps for it. Without systemd all of it does nothing. */
 
 void service_notify_ready(void);
+void service_notify_reloading(void); /* service_notify_ready() ends it */
 void service_notify_stopping(void);
 void service_notify_status(const char *format, ...) _printf_(1, 2);
 

@@ -29,8 +29,8 @@ static size_t ports_in_kernel(const Model *model) {
         for (size_t i = 0; i < actual->count; i++) {
                 const Element *element = &actual->items[i];
 
-                if (element_is_translation(element))
-                        *(element->family == AF_INET ? &v4 : &v6) += (size_t) element->ports.last - element->ports.first + 1;
+                if (element_is_translation(element) || element->kind == ELEMENT_DNAT_BALANCE)
+                        *(element->family == AF_INET ? &v4 : &v6) += element->ports.last - element->ports.first + 1u;
         }
         return MAX(v4, v6);
 }

@@ -464,11 +464,24 @@ int docker_client_list(DockerClient *client) {
         return docker_client_is_connected(client) ? lister_start(&client->lister) : 0;
 }
 
-int docker_client_inspect(DockerClient *client, const char *id) {
-        if (!container_id_is_valid(id))
-                return -EINVAL;
+static int inspect(DockerClient *client, InspectKind kind, const char *id) {
         if (docker_client_is_connected(client))
-                return inspector_add(&client->inspector, id);
-        notices_inspect_failed_later(client->link.notices, id, "not connected");
+                return inspector_add(&client->inspector, kind, id);
+        notices_inspect_failed_later(client->link.notices, kind, id, "not connected");
         return 0;
+}
+
+int docker_client_inspect(DockerClient *client, const char *id) {
+        return container_id_is_valid(id) ? inspect(client, INSPECT_CONTAINER, id) : -EINVAL;
+}
+
+/* It becomes a part of the path. */
+static bool image_id_is_valid(const char *id) {
+        size_t size = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789:");
+
+        return size > 0 && size <= DOCKER_IMAGE_ID_SIZE_MAX && id[size] == '\0';
+}
+
+int docker_client_inspect_image(DockerClient *client, const char *image_id) {
+        return image_id_is_valid(image_id) ? inspect(client, INSPECT_IMAGE, image_id) : -EINVAL;
 }

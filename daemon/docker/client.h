@@ -7,6 +7,7 @@
 
 #include "common/macros.h"
 #include "daemon/model/container.h"
+#include "daemon/model/hostport.h"
 
 /* The Docker Engine API (HTTP over a unix socket), by libcurl's multi interface in the caller's event loop. Nothing
  * here blocks, and nothing here knows of exposures. The client connects, negotiates the version (GET /_ping),
@@ -42,16 +43,23 @@ typedef enum DockerInspectOutcome {
         DOCKER_INSPECT_FAILED, /* refused, unreadable, timed out, disconnected: ask again */
 } DockerInspectOutcome;
 
+/* Of all containers together: every port of one address is fewer. */
+#define DOCKER_HOST_PORTS_MAX 65536
+
 /* The rows of one list: all running, paused and restarting containers that carry a label of ours (those without are
  * dropped as they are read). Sorted by ID, each ID once. */
 typedef struct DockerList {
         Container **containers; /* handed over: a handler may take items out and leave NULL */
         size_t n_containers;
-        bool truncated; /* the answer was over the cap or a row could not be read: absent does not mean gone */
+        HostPort *host_ports; /* that Docker published for any container, with a label of ours or without; each once,
+                                 sorted by host_port_compare(). Handed over: a handler may take it and leave NULL */
+        size_t n_host_ports;
+        bool truncated; /* the answer was over a cap, or a row or port could not be read: absent does not mean gone */
 } DockerList;
 
-/* All are set. They are called from the loop, in the order in which things happened; each may call anything here,
- * docker_client_free() too. Strings are valid during the call, in one line and fit to be shown. */
+/* All are set, but `image` may be NULL. They are called from the loop, in the order in which things happened; each may
+ * call anything here, docker_client_free() too. Strings are valid during the call; version, api and reason are in one
+ * line and fit to be shown. */
 typedef struct DockerHandlers {
         /* The subscription stands: events flow from now on. version: "20.10.24", "Podman 4.3.1", "unknown"; api: what
          * both sides speak, "1.41". */
@@ -68,6 +76,10 @@ typedef struct DockerHandlers {
         /* container: handed over, with DOCKER_INSPECT_OK only (else NULL). */
         void (*inspected)(void *userdata, const char *id, DockerInspectOutcome outcome, Container *container,
                           const char *reason);
+        /* labels: those of the image's own configuration that begin with "calico.expose", as Container.labels; with
+         * DOCKER_INSPECT_OK only (else NULL and 0), and valid during the call. */
+        void (*image)(void *userdata, const char *image_id, DockerInspectOutcome outcome, const ContainerLabel *labels,
+                      size_t n_labels, const char *reason);
 } DockerHandlers;
 
 typedef struct DockerClient DockerClient;
@@ -92,3 +104,9 @@ int docker_client_list(DockerClient *client);
  * Returns 0, -EINVAL if that is no full container ID, or -ENOMEM. */
 #define DOCKER_INSPECTS_MAX 8
 int docker_client_inspect(DockerClient *client, const char *id);
+
+/* The same for an image, with handlers->image, and within the same limit. image_id: as Container.image_id says it,
+ * "sha256:<64 hex digits>" with Docker. Returns 0, -EINVAL if it is empty, over DOCKER_IMAGE_ID_SIZE_MAX characters, or
+ * of others than [a-z0-9:], or -ENOMEM. */
+#define DOCKER_IMAGE_ID_SIZE_MAX 80
+int docker_client_inspect_image(DockerClient *client, const char *image_id);

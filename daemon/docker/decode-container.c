@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/array.h"
-#include "daemon/docker/decode.h"
-#include "daemon/docker/json.h"
-#include "daemon/docker/label-prefix.h"
+#include "daemon/docker/decode-parts.h"
 #include "daemon/docker/timestamp.h"
+
+#define SHORT_ID_SIZE 12 /* as Docker shows it */
 
 static int copy_id(const cJSON *json, Container **ret) {
         const char *id = json_text(json, "Id");
@@ -22,65 +23,10 @@ static int copy_id(const cJSON *json, Container **ret) {
         return 0;
 }
 
-/* Labels. */
-
-static int compare_labels(const void *a, const void *b) {
-        return strcmp(((const ContainerLabel *) a)->key, ((const ContainerLabel *) b)->key);
-}
-
-static int copy_label(Container *container, size_t *capacity, const char *key, const char *value) {
-        ContainerLabel *label;
-        int r;
-
-        r = array_insert_gap(&container->labels, &container->n_labels, capacity, container->n_labels, sizeof(*label));
-        if (r < 0)
-                return r;
-        label = &container->labels[container->n_labels - 1];
-        label->value_size = strlen(value);
-        label->key = strdup(key);
-        label->value = strndup(value, CONTAINER_LABEL_SIZE_MAX);
-        if (!label->key || !label->value)
-                return -ENOMEM;
-        if (label->value_size > CONTAINER_LABEL_SIZE_MAX)
-                container->truncated = true;
-        return 0;
-}
-
-static int decode_labels(const cJSON *labels, Container *container) {
-        const cJSON *label;
-        size_t capacity = 0;
-        int r;
-
-        cJSON_ArrayForEach(label, labels) {
-                const char *value = cJSON_GetStringValue(label);
-
-                if (!is_label_of_ours(label->string))
-                        continue;
-                /* A key that is cut would be another key. */
-                if (!value || container->n_labels == CONTAINER_LABELS_MAX ||
-                    strlen(label->string) > CONTAINER_LABEL_SIZE_MAX) {
-                        container->truncated = true;
-                        continue;
-                }
-                r = copy_label(container, &capacity, label->string, value);
-                if (r < 0)
-                        return r;
-        }
-        if (container->n_labels > 1)
-                qsort(container->labels, container->n_labels, sizeof(ContainerLabel), compare_labels);
-        return 0;
-}
-
 /* Networks. */
 
 static int compare_networks(const void *a, const void *b) {
         return strcmp(((const ContainerNetwork *) a)->name, ((const ContainerNetwork *) b)->name);
-}
-
-static bool address_is_zero(const Address *address) {
-        static const uint8_t zero[sizeof(address->bytes)];
-
-        return memcmp(address->bytes, zero, sizeof(zero)) == 0;
 }
 
 /* "" is how Docker writes that there is none; an address of only zero bits is none either. */
@@ -155,132 +101,6 @@ static int decode_networks(const cJSON *settings, Container *container) {
         }
         if (container->n_networks > 1)
                 qsort(container->networks, container->n_networks, sizeof(ContainerNetwork), compare_networks);
-        return 0;
-}
-
-/* Published ports. The list and the inspect say them in different shapes; sorted and each once, they compare. */
-
-typedef struct PublishedPorts {
-        Container *container;
-        size_t capacity;
-} PublishedPorts;
-
-static int compare_published(const void *a, const void *b) {
-        const PublishedPort *x = a, *y = b;
-
-        if (x->protocol != y->protocol)
-                return (int) x->protocol - (int) y->protocol;
-        if (x->port != y->port)
-                return (int) x->port - (int) y->port;
-        return address_compare(&x->host, &y->host);
-}
-
-static void sort_published(Container *container) {
-        PublishedPort *ports = container->published;
-        size_t n = 0;
-
-        if (container->n_published < 2)
-                return;
-        qsort(ports, container->n_published, sizeof(*ports), compare_published);
-        for (size_t i = 1; i < container->n_published; i++)
-                if (compare_published(&ports[n], &ports[i]) != 0)
-                        ports[++n] = ports[i];
-        container->n_published = n + 1;
-        if (container->n_published > CONTAINER_PUBLISHED_MAX) {
-                container->n_published = CONTAINER_PUBLISHED_MAX;
-                container->truncated = true;
-        }
-}
-
-/* All addresses are written "0.0.0.0", "::", or "" (Podman): for us AF_UNSPEC. */
-static int decode_host(const char *text, Address *ret) {
-        Address address = {};
-
-        if (text && *text && address_parse(text, &address) < 0)
-                return -EINVAL;
-        *ret = address_is_zero(&address) ? (Address) {} : address;
-        return 0;
-}
-
-static int add_published(PublishedPorts *ports, const char *host, Protocol protocol, int64_t port) {
-        Container *container = ports->container;
-        Address address;
-        int r;
-
-        /* Twice as many, for most are there for IPv4 and for IPv6, and become one. */
-        if (protocol == _PROTOCOL_INVALID || port < 1 || port > UINT16_MAX || decode_host(host, &address) < 0 ||
-            container->n_published == 2 * CONTAINER_PUBLISHED_MAX) {
-                container->truncated = true;
-                return 0;
-        }
-        r = array_reserve(&container->published, &ports->capacity, container->n_published + 1, sizeof(PublishedPort));
-        if (r < 0)
-                return r;
-        container->published[container->n_published++] = (PublishedPort) {
-                .host = address,
-                .protocol = protocol,
-                .port = (uint16_t) port,
-        };
-        return 0;
-}
-
-/* [{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}]; without PublicPort it is only exposed. */
-static int decode_row_ports(const cJSON *json, Container *container) {
-        PublishedPorts ports = { .container = container };
-        const cJSON *list, *item;
-        int r;
-
-        r = json_container(json, "Ports", cJSON_Array, &list);
-        if (r < 0)
-                return r;
-        cJSON_ArrayForEach(item, list) {
-                int64_t port = json_integer(item, "PublicPort");
-                const char *type = json_text(item, "Type");
-
-                if (port == 0)
-                        continue;
-                r = add_published(&ports, json_text(item, "IP"),
-                                  type ? protocol_from_string(type, strlen(type)) : _PROTOCOL_INVALID, port);
-                if (r < 0)
-                        return r;
-        }
-        sort_published(container);
-        return 0;
-}
-
-static int64_t decode_port(const char *text) {
-        int64_t port = 0;
-
-        if (!text || *text == '\0' || strspn(text, "0123456789") != strlen(text) || strlen(text) > 5)
-                return 0;
-        for (; *text; text++)
-                port = port * 10 + (*text - '0');
-        return port;
-}
-
-/* {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "443/tcp": null} */
-static int decode_inspect_ports(const cJSON *settings, Container *container) {
-        PublishedPorts ports = { .container = container };
-        const cJSON *map, *bindings, *binding;
-        int r;
-
-        r = json_container(settings, "Ports", cJSON_Object, &map);
-        if (r < 0)
-                return r;
-        cJSON_ArrayForEach(bindings, map) {
-                const char *slash = strchr(bindings->string, '/');
-                Protocol protocol = slash ? protocol_from_string(slash + 1, strlen(slash + 1)) : PROTOCOL_TCP;
-
-                if (!cJSON_IsArray(bindings) && !cJSON_IsNull(bindings))
-                        return -EBADMSG;
-                cJSON_ArrayForEach(binding, bindings) {
-                        r = add_published(&ports, json_text(binding, "HostIp"), protocol,
-                                          decode_port(json_text(binding, "HostPort")));
-                        if (r < 0)
-                                return r;
-                }
-        }
-        sort_published(container);
         return 0;
 }
 
@@ -359,40 +179,63 @@ static const char *find_own_name(const cJSON *names) {
         return NULL;
 }
 
-/* What both shapes have in common. */
-static int decode_common(const cJSON *json, const cJSON *labels_of, Container *container) {
-        const cJSON *labels, *settings, *host_config;
+static int decode_labels_of(const cJSON *json, Container *container) {
+        const cJSON *labels;
         int r;
 
-        if (json_container(labels_of, "Labels", cJSON_Object, &labels) < 0 ||
-            json_container(json, "NetworkSettings", cJSON_Object, &settings) < 0 ||
+        r = json_container(json, "Labels", cJSON_Object, &labels);
+        return r < 0 ? r : decode_labels(labels, &container->labels, &container->n_labels, &container->truncated);
+}
+
+/* What both shapes have in common beside the labels. */
+static int decode_common(const cJSON *json, Container *container) {
+        const cJSON *settings, *host_config;
+        int r;
+
+        if (json_container(json, "NetworkSettings", cJSON_Object, &settings) < 0 ||
             json_container(json, "HostConfig", cJSON_Object, &host_config) < 0)
                 return -EBADMSG;
-        r = decode_labels(labels, container);
-        if (r >= 0)
-                r = decode_networks(settings, container);
+        r = decode_networks(settings, container);
         if (r >= 0)
                 r = json_copy_text(host_config, "NetworkMode", &container->network_mode);
         return r;
 }
 
-static int decode_row(const cJSON *json, Container *container) {
+static int decode_own_host_ports(const cJSON *json, const Container *container, DockerPorts *ports) {
+        char short_id[SHORT_ID_SIZE + 1];
+
+        snprintf(short_id, sizeof(short_id), "%.*s", SHORT_ID_SIZE, container->id);
+        return decode_row_host_ports(json, *container->name ? container->name : short_id, ports);
+}
+
+/* What is asked of containers without a label, too. */
+static int decode_row_basics(const cJSON *json, Container *container, DockerPorts *ports) {
         const cJSON *names;
         int r;
 
         if (json_container(json, "Names", cJSON_Array, &names) < 0 ||
-            !cJSON_IsNumber(json_member(json, "Created")) ||
             decode_row_state(json_text(json, "State"), &container->state) < 0)
+                return -EBADMSG;
+        r = copy_name(find_own_name(names), container);
+        if (r >= 0 && container->state != CONTAINER_STOPPED)
+                r = decode_own_host_ports(json, container, ports);
+        if (r >= 0)
+                r = decode_labels_of(json, container);
+        return r;
+}
+
+static int decode_row_rest(const cJSON *json, Container *container) {
+        int r;
+
+        if (!cJSON_IsNumber(json_member(json, "Created")))
                 return -EBADMSG;
         container->created = json_integer(json, "Created");
         container->health = decode_health(json_member(json, "Health"));
-        r = copy_name(find_own_name(names), container);
+        r = json_copy_text(json, "ImageID", &container->image_id);
         if (r >= 0)
-                r = json_copy_text(json, "ImageID", &container->image_id);
+                r = decode_common(json, container);
         if (r >= 0)
-                r = decode_common(json, json, container);
-        if (r >= 0)
-                r = decode_row_ports(json, container);
+                r = decode_row_published(json, container);
         return r;
 }
 
@@ -414,14 +257,15 @@ static int decode_inspect(const cJSON *json, Container *container) {
         if (r >= 0)
                 r = json_copy_text(json, "Image", &container->image_id);
         if (r >= 0)
-                r = decode_common(json, config, container);
+                r = decode_labels_of(config, container);
         if (r >= 0)
-                r = decode_inspect_ports(json_member(json, "NetworkSettings"), container);
+                r = decode_common(json, container);
+        if (r >= 0)
+                r = decode_inspect_published(json_member(json, "NetworkSettings"), container);
         return r;
 }
 
-static int decode_object(const char *text, size_t size, int (*decode)(const cJSON *json, Container *container),
-                         Container **ret) {
+int docker_row_decode(const char *text, size_t size, DockerPorts *ports, Container **ret) {
         _cleanup_(container_freep) Container *container = NULL;
         _cleanup_(json_freep) cJSON *json = NULL;
         int r;
@@ -430,17 +274,28 @@ static int decode_object(const char *text, size_t size, int (*decode)(const cJSO
         if (r >= 0)
                 r = copy_id(json, &container);
         if (r >= 0)
-                r = decode(json, container);
+                r = decode_row_basics(json, container, ports);
+        if (r < 0 || container->n_labels == 0)
+                return r;
+        r = decode_row_rest(json, container);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(container);
         return 1;
 }
 
-int docker_row_decode(const char *text, size_t size, Container **ret) {
-        return decode_object(text, size, decode_row, ret);
-}
-
 int docker_inspect_decode(const char *text, size_t size, Container **ret) {
-        return decode_object(text, size, decode_inspect, ret);
+        _cleanup_(container_freep) Container *container = NULL;
+        _cleanup_(json_freep) cJSON *json = NULL;
+        int r;
+
+        r = json_parse(text, size, &json);
+        if (r >= 0)
+                r = copy_id(json, &container);
+        if (r >= 0)
+                r = decode_inspect(json, container);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(container);
+        return 1;
 }

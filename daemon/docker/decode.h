@@ -17,11 +17,34 @@
  * where the event has none (then network is ""). Podman gives the network's name where Docker gives its ID. */
 int docker_event_decode(const char *text, size_t size, DockerEvent *ret, char **ret_network);
 
-/* One object of GET /containers/json. Returns 1. */
-int docker_row_decode(const char *text, size_t size, Container **ret);
+/* What Docker published for the containers of a list. */
+typedef struct DockerPorts {
+        HostPort *items;
+        size_t n_items; /* at most DOCKER_HOST_PORTS_MAX */
+        size_t capacity;
+        bool truncated; /* there are more, or one could not be read */
+} DockerPorts;
+
+/* One object of GET /containers/json. Returns 1, or 0 for a container without a label of ours, of which nothing is
+ * read but what Docker published. That is added to *ports in any case, unless the container is stopped. */
+int docker_row_decode(const char *text, size_t size, DockerPorts *ports, Container **ret);
+
+/* In the order of host_port_compare(), and each once. */
+void docker_ports_sort(DockerPorts *ports);
+void docker_ports_done(DockerPorts *ports);
 
 /* The answer to GET /containers/{id}/json. Returns 1. */
 int docker_inspect_decode(const char *text, size_t size, Container **ret);
+
+typedef struct DockerImage {
+        ContainerLabel *labels; /* as Container.labels, of the image's own configuration */
+        size_t n_labels;
+} DockerImage;
+
+/* The answer to GET /images/{id}/json. Returns 1. An image without a configuration has no labels. It must have an
+ * ID, which is not compared: engines may write it otherwise than they write that of a container's image. */
+int docker_image_decode(const char *text, size_t size, DockerImage *ret);
+void docker_image_done(DockerImage *image);
 
 /* The reason in the body of an answer that is no success, {"message": "..."}, or the body itself where it is
  * something else, in one line fit to be shown. Always terminates; returns the buffer. size is at least 4. */

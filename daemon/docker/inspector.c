@@ -14,10 +14,47 @@
 struct Inspect {
         STAILQ_ENTRY(Inspect) entry;
         Inspector *inspector;
-        char id[CONTAINER_ID_SIZE + 1];
+        InspectKind kind;
+        char id[INSPECT_ID_SIZE];
         HttpRequest *request; /* NULL while it waits in the queue */
         TextBuffer body;
         bool again; /* asked for once more while it is under way */
+};
+
+/* They decode the answer and tell it. Return 0, -EBADMSG, or -ENOMEM: then nothing is told yet. */
+
+static int tell_container(const Inspect *inspect, Notices *notices) {
+        Container *container;
+        int r;
+
+        r = docker_inspect_decode(inspect->body.text, inspect->body.size, &container);
+        if (r < 0)
+                return r;
+        if (strcmp(container->id, inspect->id) != 0) {
+                container_free(container);
+                return -EBADMSG;
+        }
+        notices_inspected(notices, inspect->id, container);
+        return 0;
+}
+
+static int tell_image(const Inspect *inspect, Notices *notices) {
+        DockerImage image;
+        int r;
+
+        r = docker_image_decode(inspect->body.text, inspect->body.size, &image);
+        if (r < 0)
+                return r;
+        notices_image(notices, inspect->id, image.labels, image.n_labels);
+        return 0;
+}
+
+static const struct {
+        const char *collection; /* in the path */
+        int (*tell)(const Inspect *inspect, Notices *notices);
+} kinds[_INSPECT_KIND_MAX] = {
+        [INSPECT_CONTAINER] = { "containers", tell_container },
+        [INSPECT_IMAGE] = { "images", tell_image },
 };
 
 static void inspect_free(Inspect *inspect) {
@@ -26,21 +63,33 @@ static void inspect_free(Inspect *inspect) {
         free(inspect);
 }
 
+typedef struct InspectKey {
+        InspectKind kind;
+        const char *id;
+} InspectKey;
+
 static int compare_inspect(const void *key, const void *item) {
-        return strcmp(key, (*(Inspect *const *) item)->id);
+        const Inspect *inspect = *(Inspect *const *) item;
+        const InspectKey *k = key;
+
+        if (k->kind != inspect->kind)
+                return (int) k->kind - (int) inspect->kind;
+        return strcmp(k->id, inspect->id);
 }
 
-static size_t inspector_find(const Inspector *inspector, const char *id, Inspect **ret) {
-        size_t i = array_lower_bound(id, inspector->items, inspector->n_items, sizeof(Inspect *), compare_inspect);
+static size_t inspector_find(const Inspector *inspector, InspectKind kind, const char *id, Inspect **ret) {
+        const InspectKey key = { .kind = kind, .id = id };
+        size_t i = array_lower_bound(&key, inspector->items, inspector->n_items, sizeof(Inspect *), compare_inspect);
+        bool found = i < inspector->n_items && compare_inspect(&key, &inspector->items[i]) == 0;
 
-        *ret = i < inspector->n_items && strcmp(inspector->items[i]->id, id) == 0 ? inspector->items[i] : NULL;
+        *ret = found ? inspector->items[i] : NULL;
         return i;
 }
 
 /* It is not in the queue. */
 static void inspector_remove(Inspector *inspector, Inspect *inspect) {
         Inspect *found;
-        size_t i = inspector_find(inspector, inspect->id, &found);
+        size_t i = inspector_find(inspector, inspect->kind, inspect->id, &found);
 
         array_remove(&inspector->items, &inspector->n_items, i, sizeof(Inspect *));
         inspect_free(inspect);
@@ -52,29 +101,25 @@ static int on_body(void *userdata, const char *data, size_t size) {
         return text_buffer_append(&inspect->body, data, size, OBJECT_SIZE_MAX);
 }
 
-static void tell(Inspect *inspect, const HttpResult *result) {
-        Notices *notices = inspect->inspector->link->notices;
-        Container *container = NULL;
+static void tell_failed(const Inspect *inspect, DockerInspectOutcome outcome, const char *reason) {
+        notices_inspect_failed(inspect->inspector->link->notices, inspect->kind, inspect->id, outcome, reason);
+}
+
+static void tell(const Inspect *inspect, const HttpResult *result) {
         int r;
 
         if (result->status == STATUS_NOT_FOUND) {
-                notices_inspect_failed(notices, inspect->id, DOCKER_INSPECT_GONE, result->reason);
+                tell_failed(inspect, DOCKER_INSPECT_GONE, result->reason);
                 return;
         }
         if (result->error < 0) {
-                notices_inspect_failed(notices, inspect->id, DOCKER_INSPECT_FAILED, result->reason);
+                tell_failed(inspect, DOCKER_INSPECT_FAILED, result->reason);
                 return;
         }
-        r = docker_inspect_decode(inspect->body.text, inspect->body.size, &container);
-        if (r >= 0 && strcmp(container->id, inspect->id) != 0) {
-                container_free(container);
-                r = -EBADMSG;
-        }
+        r = kinds[inspect->kind].tell(inspect, inspect->inspector->link->notices);
         if (r < 0)
-                notices_inspect_failed(notices, inspect->id, DOCKER_INSPECT_FAILED,
-                                       r == -ENOMEM ? strerror(ENOMEM) : "the answer is no description of it");
-        else
-                notices_inspected(notices, inspect->id, container);
+                tell_failed(inspect, DOCKER_INSPECT_FAILED,
+                            r == -ENOMEM ? strerror(ENOMEM) : "the answer is no description of it");
 }
 
 static void inspector_run(Inspector *inspector);
@@ -100,7 +145,7 @@ static int inspect_start(Inspect *inspect) {
         const DockerLink *link = inspect->inspector->link;
         char path[128];
 
-        snprintf(path, sizeof(path), "%s/containers/%s/json", link->prefix, inspect->id);
+        snprintf(path, sizeof(path), "%s/%s/%s/json", link->prefix, kinds[inspect->kind].collection, inspect->id);
         return http_get(link->http,
                         &(HttpOptions) {
                                 .path = path,
@@ -120,8 +165,7 @@ static void inspector_run(Inspector *inspector) {
                 STAILQ_REMOVE_HEAD(&inspector->queue, entry);
                 r = inspect_start(inspect);
                 if (r < 0) {
-                        notices_inspect_failed(inspector->link->notices, inspect->id, DOCKER_INSPECT_FAILED,
-                                               strerror(-r));
+                        tell_failed(inspect, DOCKER_INSPECT_FAILED, strerror(-r));
                         inspector_remove(inspector, inspect);
                 } else
                         inspector->n_running++;
@@ -133,12 +177,12 @@ void inspector_init(Inspector *inspector, const DockerLink *link) {
         STAILQ_INIT(&inspector->queue);
 }
 
-int inspector_add(Inspector *inspector, const char *id) {
+int inspector_add(Inspector *inspector, InspectKind kind, const char *id) {
         Inspect *inspect;
         size_t i;
         int r;
 
-        i = inspector_find(inspector, id, &inspect);
+        i = inspector_find(inspector, kind, id, &inspect);
         if (inspect) {
                 inspect->again = inspect->request;
                 return 0;
@@ -152,6 +196,7 @@ int inspector_add(Inspector *inspector, const char *id) {
                 return r;
         }
         inspect->inspector = inspector;
+        inspect->kind = kind;
         strcpy(inspect->id, id);
         inspector->items[i] = inspect;
         STAILQ_INSERT_TAIL(&inspector->queue, inspect, entry);
@@ -161,8 +206,7 @@ int inspector_add(Inspector *inspector, const char *id) {
 
 void inspector_fail(Inspector *inspector, const char *reason) {
         for (size_t i = 0; i < inspector->n_items; i++) {
-                notices_inspect_failed(inspector->link->notices, inspector->items[i]->id, DOCKER_INSPECT_FAILED,
-                                       reason);
+                tell_failed(inspector->items[i], DOCKER_INSPECT_FAILED, reason);
                 inspect_free(inspector->items[i]);
         }
         inspector->n_items = inspector->n_running = 0;

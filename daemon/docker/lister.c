@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "common/array.h"
-#include "daemon/docker/decode.h"
 
 static int on_row(void *userdata, const char *text, size_t size) {
         _cleanup_(container_freep) Container *container = NULL;
@@ -15,15 +14,13 @@ static int on_row(void *userdata, const char *text, size_t size) {
         DockerList *list = &lister->list;
         int r;
 
-        r = text ? docker_row_decode(text, size, &container) : -EBADMSG;
+        r = text ? docker_row_decode(text, size, &lister->ports, &container) : -EBADMSG;
         if (r == -EBADMSG) {
                 list->truncated = true;
                 return 0;
         }
-        if (r < 0)
+        if (r <= 0)
                 return r;
-        if (container->n_labels == 0)
-                return 0;
         r = array_reserve(&list->containers, &lister->capacity, list->n_containers + 1, sizeof(Container *));
         if (r < 0)
                 return r;
@@ -56,12 +53,21 @@ static void sort_list(DockerList *list) {
         list->n_containers = n + 1;
 }
 
+static void take_ports(DockerPorts *ports, DockerList *list) {
+        docker_ports_sort(ports);
+        list->host_ports = TAKE_PTR(ports->items);
+        list->n_host_ports = ports->n_items;
+        list->truncated |= ports->truncated;
+        docker_ports_done(ports);
+}
+
 static void lister_clear(Lister *lister) {
         lister->request = http_request_free(lister->request);
         array_splitter_done(&lister->rows);
         lister->rows = (ArraySplitter) {};
         docker_list_done(&lister->list);
         lister->capacity = 0;
+        docker_ports_done(&lister->ports);
 }
 
 static void tell(Lister *lister, const HttpResult *result) {
@@ -76,6 +82,7 @@ static void tell(Lister *lister, const HttpResult *result) {
                 return;
         }
         sort_list(&lister->list);
+        take_ports(&lister->ports, &lister->list);
         notices_listed(lister->link->notices, &lister->list);
 }
 

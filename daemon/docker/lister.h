@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "daemon/docker/decode.h"
 #include "daemon/docker/link.h"
 #include "daemon/docker/splitter.h"
 
@@ -9,8 +10,9 @@ typedef struct Lister {
         const DockerLink *link;
         HttpRequest *request; /* NULL while there is none under way */
         ArraySplitter rows;
-        DockerList list;
+        DockerList list; /* but the ports of the host */
         size_t capacity;
+        DockerPorts ports;
         bool again;
 } Lister;
 

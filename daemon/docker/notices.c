@@ -17,6 +17,7 @@ typedef enum NoticeKind {
         NOTICE_EVENTS_LOST,
         NOTICE_LISTED,
         NOTICE_INSPECTED,
+        NOTICE_IMAGE,
 } NoticeKind;
 
 typedef struct Notice {
@@ -28,9 +29,11 @@ typedef struct Notice {
         DockerEvent event;
         DockerList list;
         int error;
-        char id[CONTAINER_ID_SIZE + 1];
+        char id[INSPECT_ID_SIZE];
         DockerInspectOutcome outcome;
         Container *container;
+        ContainerLabel *labels;
+        size_t n_labels;
 } Notice;
 
 typedef TAILQ_HEAD(NoticeList, Notice) NoticeList;
@@ -50,6 +53,7 @@ void docker_list_done(DockerList *list) {
         for (size_t i = 0; i < list->n_containers; i++)
                 container_free(list->containers[i]);
         free(list->containers);
+        free(list->host_ports);
         *list = (DockerList) {};
 }
 
@@ -58,6 +62,7 @@ static void notice_free(Notice *notice) {
                 return;
         docker_list_done(&notice->list);
         container_free(notice->container);
+        container_labels_free(notice->labels, notice->n_labels);
         free(notice->text);
         free(notice->second);
         free(notice);
@@ -93,6 +98,11 @@ static void notice_tell(Notice *notice, const DockerHandlers *handlers, void *us
                 break;
         case NOTICE_INSPECTED:
                 handlers->inspected(userdata, notice->id, notice->outcome, TAKE_PTR(notice->container), reason);
+                break;
+        case NOTICE_IMAGE:
+                if (handlers->image)
+                        handlers->image(userdata, notice->id, notice->outcome, notice->labels, notice->n_labels,
+                                        reason);
                 break;
         }
 }
@@ -281,8 +291,23 @@ void notices_inspected(Notices *notices, const char *id, Container *container) {
         notices_add(notices, notice);
 }
 
-static Notice *new_failed_inspect(Notices *notices, const char *id, DockerInspectOutcome outcome, const char *reason) {
-        Notice *notice = notice_new(notices, NOTICE_INSPECTED, reason);
+void notices_image(Notices *notices, const char *image_id, ContainerLabel *labels, size_t n_labels) {
+        Notice *notice = notice_new(notices, NOTICE_IMAGE, NULL);
+
+        if (!notice) {
+                container_labels_free(labels, n_labels);
+                return;
+        }
+        strcpy(notice->id, image_id);
+        notice->outcome = DOCKER_INSPECT_OK;
+        notice->labels = labels;
+        notice->n_labels = n_labels;
+        notices_add(notices, notice);
+}
+
+static Notice *new_failed_inspect(Notices *notices, InspectKind kind, const char *id, DockerInspectOutcome outcome,
+                                  const char *reason) {
+        Notice *notice = notice_new(notices, kind == INSPECT_IMAGE ? NOTICE_IMAGE : NOTICE_INSPECTED, reason);
 
         if (notice) {
                 strcpy(notice->id, id);
@@ -291,15 +316,16 @@ static Notice *new_failed_inspect(Notices *notices, const char *id, DockerInspec
         return notice;
 }
 
-void notices_inspect_failed(Notices *notices, const char *id, DockerInspectOutcome outcome, const char *reason) {
-        Notice *notice = new_failed_inspect(notices, id, outcome, reason);
+void notices_inspect_failed(Notices *notices, InspectKind kind, const char *id, DockerInspectOutcome outcome,
+                            const char *reason) {
+        Notice *notice = new_failed_inspect(notices, kind, id, outcome, reason);
 
         if (notice)
                 notices_add(notices, notice);
 }
 
-void notices_inspect_failed_later(Notices *notices, const char *id, const char *reason) {
-        Notice *notice = new_failed_inspect(notices, id, DOCKER_INSPECT_FAILED, reason);
+void notices_inspect_failed_later(Notices *notices, InspectKind kind, const char *id, const char *reason) {
+        Notice *notice = new_failed_inspect(notices, kind, id, DOCKER_INSPECT_FAILED, reason);
         int r;
 
         if (!notice)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/array.h"
+
 /* A claim that could be exposed if its host port is free. */
 typedef struct Candidate {
         Record *record;
@@ -34,7 +36,7 @@ static void record_wait(Record *record, ClaimReason reason, const Record *other)
         for (size_t i = 0; i < record->n_claims; i++) {
                 Claim *claim = &record->claims[i];
 
-                if (claim->state == CLAIM_INVALID)
+                if (claim->refused)
                         continue;
                 claim->state = CLAIM_WAITING;
                 claim->reason = reason;
@@ -76,7 +78,7 @@ static void record_reset(Record *record) {
         for (size_t i = 0; i < record->n_claims; i++) {
                 Claim *claim = &record->claims[i];
 
-                if (claim->state == CLAIM_INVALID)
+                if (claim->refused)
                         continue;
                 claim->reason = claim_waiting_reason(record, claim);
                 claim->state = claim->reason == REASON_NONE ? CLAIM_EXPOSED : CLAIM_WAITING;
@@ -102,6 +104,22 @@ static int compare_precedence(const void *a, const void *b) {
         return r != 0 ? r : (x->claim > y->claim) - (x->claim < y->claim);
 }
 
+static bool records_balance_alike(const Candidate *a, const Candidate *b) {
+        return entry_same_host_side(&a->claim->entry, &b->claim->entry) &&
+               limits_equal(&a->record->labels.limits, &b->record->labels.limits);
+}
+
+/* Why the candidate cannot have its host port beside one that has it. */
+static ClaimReason candidate_refusal(const Candidate *candidate, const Candidate *holder) {
+        if (!entry_overlaps(&holder->claim->entry, &candidate->claim->entry))
+                return REASON_NONE;
+        if (!holder->record->labels.balance && !candidate->record->labels.balance)
+                return REASON_HELD;
+        if (!holder->record->labels.balance || !candidate->record->labels.balance)
+                return REASON_NOT_BALANCED;
+        return records_balance_alike(holder, candidate) ? REASON_NONE : REASON_BALANCE_DIFFERS;
+}
+
 /* Gives the ports of a cluster to its candidates by precedence. */
 static void cluster_decide(Candidate *cluster, size_t n) {
         size_t taken = 0;
@@ -111,17 +129,18 @@ static void cluster_decide(Candidate *cluster, size_t n) {
         qsort(cluster, n, sizeof(*cluster), compare_precedence);
         for (size_t i = 0; i < n; i++) {
                 const Candidate candidate = cluster[i];
-                size_t k = 0;
+                ClaimReason reason = REASON_NONE;
+                size_t k;
 
-                while (k < taken && !entry_overlaps(&cluster[k].claim->entry, &candidate.claim->entry))
-                        k++;
-                if (k == taken) {
+                for (k = 0; k < taken && reason == REASON_NONE; k++)
+                        reason = candidate_refusal(&candidate, &cluster[k]);
+                if (reason == REASON_NONE) {
                         cluster[taken++] = candidate;
                         continue;
                 }
                 candidate.claim->state = CLAIM_CONFLICT;
-                candidate.claim->reason = REASON_HELD;
-                candidate.claim->other = cluster[k].record;
+                candidate.claim->reason = reason;
+                candidate.claim->other = cluster[k - 1].record;
         }
 }
 
@@ -144,6 +163,59 @@ static void candidates_decide(Candidate *candidates, size_t n) {
                 cluster_decide(candidates + start, n - start);
 }
 
+int host_port_compare(const HostPort *a, const HostPort *b) {
+        if (a->protocol != b->protocol)
+                return a->protocol < b->protocol ? -1 : 1;
+        if (a->port != b->port)
+                return a->port < b->port ? -1 : 1;
+        return (int) b->docker - (int) a->docker;
+}
+
+static int compare_to_host_port(const void *key, const void *item) {
+        return host_port_compare(key, item);
+}
+
+static bool host_port_is_entrys(const HostPort *port, const Entry *entry) {
+        if (port->family != AF_UNSPEC && entry->family != AF_UNSPEC && port->family != entry->family)
+                return false;
+        return !address_is_set(&port->address) || !address_is_set(&entry->host) ||
+               address_compare(&port->address, &entry->host) == 0;
+}
+
+/* Who listened there before the claim came keeps the port, as with bind(2). */
+static void claim_meet_host_ports(Claim *claim, const HostPort *ports, size_t n_ports) {
+        const HostPort first = { .protocol = claim->entry.protocol, .port = claim->entry.host_ports.first,
+                                 .docker = true };
+        size_t i = array_lower_bound(&first, ports, n_ports, sizeof(*ports), compare_to_host_port);
+
+        for (; i < n_ports && ports[i].protocol == first.protocol && ports[i].port <= claim->entry.host_ports.last;
+             i++) {
+                if (!host_port_is_entrys(&ports[i], &claim->entry))
+                        continue;
+                claim->state = CLAIM_CONFLICT;
+                claim->reason = REASON_HOST_PORT;
+                claim->host_port = ports[i];
+                return;
+        }
+}
+
+/* Claims that could be exposed, if no other container stands in the way. */
+static size_t collect_candidates(Record *const *records, size_t n_records, const HostPort *host_ports,
+                                 size_t n_host_ports, Candidate *candidates) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_records; i++)
+                for (size_t k = 0; k < records[i]->n_claims; k++) {
+                        Claim *claim = &records[i]->claims[k];
+
+                        if (claim->state == CLAIM_EXPOSED && !claim->holds)
+                                claim_meet_host_ports(claim, host_ports, n_host_ports);
+                        if (claim->state == CLAIM_EXPOSED)
+                                candidates[n++] = (Candidate) { records[i], claim };
+                }
+        return n;
+}
+
 static size_t count_claims(Record *const *records, size_t n_records) {
         size_t n = 0;
 
@@ -152,9 +224,9 @@ static size_t count_claims(Record *const *records, size_t n_records) {
         return n;
 }
 
-int arbiter_decide(Record *const *records, size_t n_records) {
+int arbiter_decide(Record *const *records, size_t n_records, const HostPort *host_ports, size_t n_host_ports) {
         _cleanup_free_ Candidate *candidates = calloc(count_claims(records, n_records) + 1, sizeof(*candidates));
-        size_t n = 0;
+        size_t n;
         int r;
 
         if (!candidates)
@@ -165,10 +237,7 @@ int arbiter_decide(Record *const *records, size_t n_records) {
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < n_records; i++)
-                for (size_t k = 0; k < records[i]->n_claims; k++)
-                        if (records[i]->claims[k].state == CLAIM_EXPOSED)
-                                candidates[n++] = (Candidate) { records[i], &records[i]->claims[k] };
+        n = collect_candidates(records, n_records, host_ports, n_host_ports, candidates);
         qsort(candidates, n, sizeof(*candidates), compare_ports);
         candidates_decide(candidates, n);
 

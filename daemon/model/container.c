@@ -11,6 +11,15 @@ Container *container_new(const char *id) {
         return container;
 }
 
+ContainerLabel *container_labels_free(ContainerLabel *labels, size_t n_labels) {
+        for (size_t i = 0; labels && i < n_labels; i++) {
+                free(labels[i].key);
+                free(labels[i].value);
+        }
+        free(labels);
+        return NULL;
+}
+
 Container *container_free(Container *container) {
         if (!container)
                 return NULL;
@@ -19,18 +28,67 @@ Container *container_free(Container *container) {
                 free(container->networks[i].id);
                 free(container->networks[i].endpoint_id);
         }
-        for (size_t i = 0; i < container->n_labels; i++) {
-                free(container->labels[i].key);
-                free(container->labels[i].value);
-        }
+        container_labels_free(container->labels, container->n_labels);
         free(container->networks);
-        free(container->labels);
         free(container->published);
         free(container->network_mode);
         free(container->image_id);
         free(container->name);
         free(container);
         return NULL;
+}
+
+/* NULL stays NULL; sets *failed if there is no memory. */
+static char *text_copy(const char *text, bool *failed) {
+        char *copy = text ? strdup(text) : NULL;
+
+        *failed |= text && !copy;
+        return copy;
+}
+
+static void *array_copy(const void *items, size_t n, size_t size, bool *failed) {
+        void *copy = n > 0 ? malloc(n * size) : NULL;
+
+        if (copy)
+                memcpy(copy, items, n * size);
+        *failed |= n > 0 && !copy;
+        return copy;
+}
+
+static void copy_networks(const Container *from, Container *to, bool *failed) {
+        to->networks = array_copy(from->networks, from->n_networks, sizeof(*from->networks), failed);
+        to->n_networks = to->networks ? from->n_networks : 0;
+        for (size_t i = 0; i < to->n_networks; i++) {
+                to->networks[i].name = text_copy(from->networks[i].name, failed);
+                to->networks[i].id = text_copy(from->networks[i].id, failed);
+                to->networks[i].endpoint_id = text_copy(from->networks[i].endpoint_id, failed);
+        }
+}
+
+static void copy_labels(const Container *from, Container *to, bool *failed) {
+        to->labels = array_copy(from->labels, from->n_labels, sizeof(*from->labels), failed);
+        to->n_labels = to->labels ? from->n_labels : 0;
+        for (size_t i = 0; i < to->n_labels; i++) {
+                to->labels[i].key = text_copy(from->labels[i].key, failed);
+                to->labels[i].value = text_copy(from->labels[i].value, failed);
+        }
+}
+
+Container *container_copy(const Container *container) {
+        _cleanup_(container_freep) Container *copy = malloc(sizeof(*copy));
+        bool failed = false;
+
+        if (!copy)
+                return NULL;
+        *copy = *container;
+        copy->name = text_copy(container->name, &failed);
+        copy->image_id = text_copy(container->image_id, &failed);
+        copy->network_mode = text_copy(container->network_mode, &failed);
+        copy->published = array_copy(container->published, container->n_published, sizeof(*container->published),
+                                     &failed);
+        copy_networks(container, copy, &failed);
+        copy_labels(container, copy, &failed);
+        return failed ? NULL : TAKE_PTR(copy);
 }
 
 bool container_id_is_valid(const char *id) {

@@ -86,6 +86,12 @@ Container *container_new(const char *id);
 Container *container_free(Container *container);
 DEFINE_CLEANUP(Container, container_free)
 
+/* Frees that many labels and the array; takes NULL. Returns NULL. */
+ContainerLabel *container_labels_free(ContainerLabel *labels, size_t n_labels);
+
+/* A copy of all of it, or NULL if there is no memory. */
+Container *container_copy(const Container *container);
+
 /* True if it is a full container ID: 64 lower-case hex digits. */
 bool container_id_is_valid(const char *id);
 

@@ -2,53 +2,93 @@
 #include "daemon/model/desired.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include "daemon/model/hash.h"
+
+void desired_done(Desired *desired) {
+        elements_done(&desired->elements);
+        elements_done(&desired->backends);
+}
+
+/* Appending with the first error kept: look once, at the end. */
+static void append(Elements *elements, const Element *element, int *error) {
+        if (*error >= 0)
+                *error = elements_append(elements, element);
+}
+
+static const char *intern(const Desired *desired, const char *name, int *error) {
+        const char *interned = names_intern(desired->names, name);
+
+        if (!interned && *error >= 0)
+                *error = -ENOMEM;
+        return interned ?: "";
+}
 
 static Prefix full_prefix(const Address *address) {
         return (Prefix) { *address, (uint8_t) (address_size(address->family) * 8) };
 }
 
-/* One host port, or one range whose ports keep their numbers. */
-static int append_dnat(const Entry *entry, const Address *target, PortRange ports, uint16_t target_port,
-                       Elements *elements) {
+/* The host addresses that the entry means, in one family. */
+static Prefix entry_prefix(const Entry *entry, uint8_t family) {
+        return address_is_set(&entry->host) ? full_prefix(&entry->host) : (Prefix) { { .family = family }, 0 };
+}
+
+/* The key of an element that all ports of the entry share. */
+static Element host_side(ElementKind kind, const Entry *entry, uint8_t family) {
+        return (Element) {
+                .kind = kind,
+                .family = family,
+                .protocol = (uint8_t) entry->protocol,
+                .prefix = entry_prefix(entry, family),
+                .ports = entry->host_ports,
+                .name = "",
+        };
+}
+
+static void add_port(Desired *desired, const Entry *entry, const Address *target, unsigned offset, int *error) {
+        uint16_t port = (uint16_t) (entry->host_ports.first + offset);
         Element element = {
-                .kind = ELEMENT_DNAT,
+                .kind = address_is_set(&entry->host) ? ELEMENT_DNAT_HOST : ELEMENT_DNAT,
                 .family = target->family,
                 .protocol = (uint8_t) entry->protocol,
-                .ports = ports,
+                .address = entry->host,
+                .ports = { port, port },
                 .name = "",
                 .target = *target,
-                .target_port = target_port,
+                .target_port = (uint16_t) (entry->container_ports.first + offset),
         };
 
-        if (ports.first != ports.last) {
-                element.kind = ELEMENT_DNAT_RANGE;
-                element.target_port = 0;
-                element.prefix = address_is_set(&entry->host) ? full_prefix(&entry->host)
-                                                              : (Prefix) { { .family = target->family }, 0 };
-        } else if (address_is_set(&entry->host)) {
-                element.kind = ELEMENT_DNAT_HOST;
-                element.address = entry->host;
-        }
-        return elements_append(elements, &element);
+        append(&desired->elements, &element, error);
 }
 
-static int append_translations(const Entry *entry, const Address *target, Elements *elements) {
-        unsigned count = port_range_count(entry->host_ports);
-        int r = 0;
-
-        if (!entry_is_shifted_range(entry))
-                return append_dnat(entry, target, entry->host_ports, entry->container_ports.first, elements);
-        for (unsigned i = 0; i < count && r >= 0; i++) {
-                uint16_t port = (uint16_t) (entry->host_ports.first + i);
-
-                r = append_dnat(entry, target, (PortRange) { port, port },
-                                (uint16_t) (entry->container_ports.first + i), elements);
-        }
-        return r;
+static bool entry_is_range(const Entry *entry) {
+        return entry->host_ports.first != entry->host_ports.last;
 }
 
-static int append_allow(const Entry *entry, const Address *target, const char *profile, Elements *elements) {
-        Element element = {
+/* A range that keeps its ports is one element, however long. */
+static void add_translation(Desired *desired, const Entry *entry, const Address *target, int *error) {
+        if (entry_is_range(entry) && !entry_is_shifted_range(entry)) {
+                Element range = host_side(ELEMENT_DNAT_RANGE, entry, target->family);
+
+                range.target = *target;
+                append(&desired->elements, &range, error);
+                return;
+        }
+        for (unsigned i = 0; i < port_range_count(entry->host_ports); i++)
+                add_port(desired, entry, target, i, error);
+}
+
+static void add_backend(Desired *desired, const Entry *entry, const Address *target, int *error) {
+        Element backend = host_side(ELEMENT_DNAT_BALANCE, entry, target->family);
+
+        backend.target = *target;
+        backend.target_port = entry_is_range(entry) ? 0 : entry->container_ports.first;
+        append(&desired->backends, &backend, error);
+}
+
+static void add_allow(Desired *desired, const Entry *entry, const Address *target, const char *profile, int *error) {
+        Element allow = {
                 .kind = ELEMENT_ALLOW,
                 .family = target->family,
                 .protocol = (uint8_t) entry->protocol,
@@ -57,86 +97,208 @@ static int append_allow(const Entry *entry, const Address *target, const char *p
                 .name = profile,
         };
 
-        return elements_append(elements, &element);
+        append(&desired->elements, &allow, error);
+}
+
+static void add_limit_members(Desired *desired, const Limits *limits, const char *name, int *error) {
+        for (size_t i = 0; i < limits->n_from; i++) {
+                Element from = { .kind = ELEMENT_LIMIT_FROM, .family = limits->from[i].address.family,
+                                 .prefix = limits->from[i], .name = name };
+
+                append(&desired->elements, &from, error);
+        }
+        for (size_t i = 0; i < limits->n_interfaces; i++) {
+                Element interface = { .kind = ELEMENT_LIMIT_INTERFACE, .name = name };
+
+                interface.interface = intern(desired, limits->interfaces[i], error);
+                append(&desired->elements, &interface, error);
+        }
+}
+
+static const char *add_limit(Desired *desired, const Limits *limits, int *error) {
+        char text[CHAIN_NAME_SIZE];
+        const LimitName name = {
+                .from = limits->n_from > 0,
+                .interfaces = limits->n_interfaces > 0,
+                .local = limits_include_local(limits),
+                .hash = limits_hash(limits),
+        };
+        Element limit = { .kind = ELEMENT_LIMIT, .name = intern(desired, limit_name_format(&name, text), error) };
+
+        append(&desired->elements, &limit, error);
+        add_limit_members(desired, limits, limit.name, error);
+        return limit.name;
 }
 
 /* What an address needs once, however many claims use it. */
-static int append_endpoint(const Address *address, const RecordPath *path, const char *profile, Names *names,
-                           Elements *elements) {
-        Element profile_element = { .kind = ELEMENT_PROFILE, .name = profile };
-        Element endpoint = { .kind = ELEMENT_ENDPOINT, .family = address->family, .address = *address,
-                             .name = profile };
-        Element hairpin = { .kind = ELEMENT_HAIRPIN, .family = address->family, .prefix = path->neighbours,
-                            .address = *address, .name = "" };
+static void add_endpoint(Desired *desired, const Address *address, const RecordPath *path, const char *profile,
+                         int *error) {
+        const Element profile_element = { .kind = ELEMENT_PROFILE, .name = profile };
+        const Element endpoint = { .kind = ELEMENT_ENDPOINT, .family = address->family, .address = *address,
+                                   .name = profile };
+        const Element hairpin = { .kind = ELEMENT_HAIRPIN, .family = address->family, .address = *address,
+                                  .name = "" };
+        const Element neighbours = { .kind = ELEMENT_NEIGHBOURS, .family = address->family,
+                                     .prefix = path->neighbours, .name = "" };
         Element localnet = { .kind = ELEMENT_LOCALNET };
-        int r;
 
-        r = elements_append(elements, &profile_element);
-        if (r >= 0)
-                r = elements_append(elements, &endpoint);
-        if (r >= 0 && path->known)
-                r = elements_append(elements, &hairpin);
-        if (r >= 0 && path->known && path->localnet && address->family == AF_INET) {
-                localnet.name = names_intern(names, path->ifname);
-                r = localnet.name ? elements_append(elements, &localnet) : -ENOMEM;
+        append(&desired->elements, &profile_element, error);
+        append(&desired->elements, &endpoint, error);
+        if (!path->known)
+                return;
+        append(&desired->elements, path->neighbours.length == address_size(address->family) * 8 ? &hairpin : &neighbours,
+               error);
+        if (path->localnet && address->family == AF_INET) {
+                localnet.name = intern(desired, path->ifname, error);
+                append(&desired->elements, &localnet, error);
         }
-        return r;
 }
 
-static int append_address(const Record *record, const Address *address, const RecordPath *path, const char *profile,
-                          Names *names, Elements *elements) {
-        bool used = false;
-        int r = 0;
+static void add_claim(Desired *desired, const Record *record, const Entry *entry, const Address *address,
+                      const char *profile, const char *limit, int *error) {
+        if (record->labels.balance)
+                add_backend(desired, entry, address, error);
+        else
+                add_translation(desired, entry, address, error);
+        add_allow(desired, entry, address, profile, error);
+        if (limit) {
+                Element limited = host_side(ELEMENT_DNAT_LIMIT, entry, address->family);
 
-        if (!address_is_set(address))
-                return 0;
-        for (size_t i = 0; i < record->n_claims && r >= 0; i++) {
+                limited.name = limit;
+                append(&desired->elements, &limited, error);
+        }
+}
+
+static void add_address(Desired *desired, const Record *record, const Address *address, const RecordPath *path,
+                        const char *profile, const char *limit, int *error) {
+        bool used = false;
+
+        for (size_t i = 0; i < record->n_claims; i++) {
                 const Claim *claim = &record->claims[i];
-                const Entry *entry = &claim->entry;
 
                 if (claim->state != CLAIM_EXPOSED ||
-                    (entry->family != AF_UNSPEC && entry->family != address->family))
+                    (claim->entry.family != AF_UNSPEC && claim->entry.family != address->family))
                         continue;
                 used = true;
-                r = append_translations(entry, address, elements);
-                if (r >= 0)
-                        r = append_allow(entry, address, profile, elements);
+                add_claim(desired, record, &claim->entry, address, profile, limit, error);
         }
-        return r < 0 || !used ? r : append_endpoint(address, path, profile, names, elements);
+        if (used)
+                add_endpoint(desired, address, path, profile, error);
 }
 
-int desired_append(const Record *record, Names *names, Elements *elements) {
-        char name[PROFILE_NAME_SIZE];
-        const char *profile = names_intern(names, element_profile_name(record->profile, name));
-        int r;
-
-        if (!profile)
-                return -ENOMEM;
-        r = append_address(record, &record->ipv4, &record->path4, profile, names, elements);
-        if (r >= 0)
-                r = append_address(record, &record->ipv6, &record->path6, profile, names, elements);
-        return r;
+static bool record_is_exposed(const Record *record) {
+        for (size_t i = 0; i < record->n_claims; i++)
+                if (record->claims[i].state == CLAIM_EXPOSED)
+                        return true;
+        return false;
 }
 
-/* Sorted neighbours: an allowed range takes in the one that begins inside it. */
-static bool merge_ranges(Element *into, const Element *next) {
-        if (into->kind != ELEMENT_ALLOW || next->kind != ELEMENT_ALLOW || into->name != next->name ||
-            into->protocol != next->protocol || address_compare(&into->address, &next->address) != 0 ||
-            next->ports.first > into->ports.last)
+int desired_add_record(Desired *desired, const Record *record) {
+        char text[PROFILE_NAME_SIZE];
+        const char *profile, *limit = NULL;
+        int error = 0;
+
+        if (!record_is_exposed(record))
+                return 0;
+        profile = intern(desired, element_profile_name(record->profile, text), &error);
+        if (limits_are_set(&record->labels.limits))
+                limit = add_limit(desired, &record->labels.limits, &error);
+        if (address_is_set(&record->ipv4))
+                add_address(desired, record, &record->ipv4, &record->path4, profile, limit, &error);
+        if (address_is_set(&record->ipv6))
+                add_address(desired, record, &record->ipv6, &record->path6, profile, limit, &error);
+        return error;
+}
+
+static void add_host_addresses(Desired *desired, const Prefix *prefix, int *error) {
+        const Element element = { .kind = ELEMENT_HOST_ADDRESS, .family = prefix->address.family, .prefix = *prefix,
+                                  .name = "" };
+
+        append(&desired->elements, &element, error);
+}
+
+int desired_add_policy(Desired *desired, const Policy *policy) {
+        static const Prefix all4 = { { .family = AF_INET }, 0 }, all6 = { { .family = AF_INET6 }, 0 };
+        static const Prefix loopback = { { .family = AF_INET, .bytes = { 127 } }, 8 };
+        int error = 0;
+
+        for (size_t i = 0; i < policy->n_addresses; i++)
+                add_host_addresses(desired, &policy->addresses[i], &error);
+        if (policy->n_addresses == 0) {
+                add_host_addresses(desired, &all4, &error);
+                add_host_addresses(desired, &all6, &error);
+        } else if (policy->localhost)
+                add_host_addresses(desired, &loopback, &error);
+        return error;
+}
+
+/* One balance for each host side: as many backends as follow each other with the same key. */
+static size_t add_balance(Desired *desired, const Element *backends, size_t n, int *error) {
+        char text[CHAIN_NAME_SIZE];
+        Element balance = { .kind = ELEMENT_BALANCE }, dnat = backends[0];
+        BalanceName name = { .family = backends[0].family, .range = backends[0].target_port == 0 };
+        size_t count = 1;
+
+        while (count < n && element_compare_key(&backends[0], &backends[count]) == 0)
+                count++;
+        name.backends = (unsigned) count;
+        name.hash = hash_bytes(HASH_START, &dnat.protocol, sizeof(dnat.protocol));
+        name.hash = hash_bytes(name.hash, &dnat.prefix, sizeof(dnat.prefix));
+        name.hash = hash_bytes(name.hash, &dnat.ports, sizeof(dnat.ports));
+        balance.name = dnat.name = intern(desired, balance_name_format(&name, text), error);
+        append(&desired->elements, &balance, error);
+        for (size_t i = 0; i < count; i++) {
+                Element backend = backends[i];
+
+                backend.kind = ELEMENT_BACKEND;
+                backend.protocol = 0;
+                backend.prefix = (Prefix) {};
+                backend.ports = (PortRange) { (uint16_t) i, (uint16_t) i };
+                backend.name = balance.name;
+                append(&desired->elements, &backend, error);
+        }
+        dnat.target = (Address) {};
+        dnat.target_port = 0;
+        append(&desired->elements, &dnat, error);
+        return count;
+}
+
+/* Sorted neighbours: an allowed range takes in the one that begins inside it, a network the one that lies in it. */
+static bool merge(Element *into, const Element *next) {
+        if (into->kind != next->kind || strcmp(into->name, next->name) != 0 || into->family != next->family)
                 return false;
-        into->ports.last = MAX(into->ports.last, next->ports.last);
-        return true;
+        switch (into->kind) {
+        case ELEMENT_NEIGHBOURS:
+        case ELEMENT_HOST_ADDRESS:
+                return prefix_contains(&into->prefix, &next->prefix.address);
+        case ELEMENT_ALLOW:
+                if (into->protocol != next->protocol || address_compare(&into->address, &next->address) != 0 ||
+                    next->ports.first > into->ports.last)
+                        return false;
+                into->ports.last = MAX(into->ports.last, next->ports.last);
+                return true;
+        default:
+                return false;
+        }
 }
 
-void desired_settle(Elements *elements) {
+int desired_settle(Desired *desired) {
+        Elements *elements = &desired->elements;
         size_t kept = 0;
+        int error = 0;
 
+        elements_sort(&desired->backends);
+        for (size_t i = 0; i < desired->backends.count && error >= 0;)
+                i += add_balance(desired, &desired->backends.items[i], desired->backends.count - i, &error);
+        if (error < 0)
+                return error;
         elements_sort(elements);
         for (size_t i = 0; i < elements->count; i++) {
                 if (kept > 0 && (element_compare(&elements->items[kept - 1], &elements->items[i]) == 0 ||
-                                 merge_ranges(&elements->items[kept - 1], &elements->items[i])))
+                                 merge(&elements->items[kept - 1], &elements->items[i])))
                         continue;
                 elements->items[kept++] = elements->items[i];
         }
         elements->count = kept;
+        return 0;
 }

@@ -3,12 +3,24 @@
 
 #include "daemon/model/element.h"
 #include "daemon/model/names.h"
+#include "daemon/model/policy.h"
 #include "daemon/model/record.h"
 
-/* Appends what stands in the table while the record's exposed claims are: in no particular order, and some perhaps
- * twice. Names are taken from the pool. Returns 0 or -ENOMEM. */
-int desired_append(const Record *record, Names *names, Elements *elements);
+/* What shall stand in the table, while it is being collected: begin with all zero. Names are taken from the pool. */
+typedef struct Desired {
+        Names *names;
+        Elements elements;
+        Elements backends; /* ELEMENT_DNAT_BALANCE with target and target_port: one for each backend */
+} Desired;
 
-/* Sorts, leaves each element once, and merges what a profile allows where it overlaps: the kernel's interval sets
- * refuse overlaps. */
-void desired_settle(Elements *elements);
+void desired_done(Desired *desired);
+
+/* Appends what the record's exposed claims need. Returns 0 or -ENOMEM. */
+int desired_add_record(Desired *desired, const Record *record);
+
+/* Appends what the configuration asks for whatever containers there are. Returns 0 or -ENOMEM. */
+int desired_add_policy(Desired *desired, const Policy *policy);
+
+/* Groups the backends, sorts, leaves each element once, and merges what overlaps where the kernel's interval sets would
+ * refuse it. Then `elements` is the result. Returns 0 or -ENOMEM. */
+int desired_settle(Desired *desired);

@@ -8,9 +8,9 @@
 #include "common/address.h"
 #include "daemon/model/protocol.h"
 
-/* One thing in the table `inet calico-exposed` that depends on containers: a map or set element, or a profile's
- * chain with its sets. What does not depend on them (base chains, sets themselves) is the skeleton, which only nft/
- * knows. The desired set, the actual set and the plan between them are sorted arrays of these.
+/* One thing in the table `inet calico-exposed` that depends on containers or on the configuration's lists: a map or set
+ * element, or a chain with its own sets. What does not (base chains, the sets themselves) is the skeleton, which only
+ * nft/ knows. The desired set, the actual set and the plan between them are sorted arrays of these.
  *
  * The kinds stand in the order in which things must be made; they are unmade in the reverse order. */
 typedef enum ElementKind {
@@ -20,14 +20,28 @@ typedef enum ElementKind {
          * container's) are allowed. A single port goes into the profile's hash set, a range into its interval
          * set. */
         ELEMENT_ALLOW,
+        /* Chain `name` (limit_name_format()) with its sets: what may use an exposure. */
+        ELEMENT_LIMIT,
+        /* Sources in `prefix` may pass limit `name`. */
+        ELEMENT_LIMIT_FROM,
+        /* What arrives on `interface` may pass limit `name`. */
+        ELEMENT_LIMIT_INTERFACE,
+        /* Chain `name` (balance_name_format()) with its map: new connections go to each of its backends in turn. */
+        ELEMENT_BALANCE,
+        /* Backend number ports.first of balance `name`: target, and target_port (0 where a range keeps its ports). */
+        ELEMENT_BACKEND,
         /* endpoint4/6: the container at `address` belongs to profile `name`. */
         ELEMENT_ENDPOINT,
-        /* hairpin4/6: what comes from `prefix` to the container at `address` must be masqueraded. */
+        /* neighbours4/6: what goes from `prefix` to an exposed container in `prefix` must be masqueraded. */
+        ELEMENT_NEIGHBOURS,
+        /* hairpin4/6: the same for what the container at `address`, which has no neighbours, sends to itself. */
         ELEMENT_HAIRPIN,
         /* localnet: route_localnet was switched on by us on interface `name`. */
         ELEMENT_LOCALNET,
         /* hairpinports: hairpin mode was switched on by us on bridge port `name`. */
         ELEMENT_HAIRPIN_PORT,
+        /* addresses4/6: host addresses in `prefix` may be used at all (Addresses=). */
+        ELEMENT_HOST_ADDRESS,
         /* dnat4/6: port ports.first (== last) of any local address goes to target:target_port. */
         ELEMENT_DNAT,
         /* host4/6: port ports.first (== last) of local address `address` goes to target:target_port. */
@@ -35,22 +49,28 @@ typedef enum ElementKind {
         /* range4/6: `ports` of `prefix` (a single host address, or length 0 for all) go to the same ports of
          * target. */
         ELEMENT_DNAT_RANGE,
+        /* balance4/6: `ports` of `prefix` go to balance `name`. */
+        ELEMENT_DNAT_BALANCE,
+        /* limit4/6: `ports` of `prefix` must pass limit `name` before they are translated. */
+        ELEMENT_DNAT_LIMIT,
         _ELEMENT_KIND_MAX,
 } ElementKind;
 
 typedef struct Element {
         ElementKind kind;
-        uint8_t family; /* AF_INET or AF_INET6; AF_UNSPEC where `name` is the whole key */
+        uint8_t family;   /* AF_INET or AF_INET6; AF_UNSPEC where it does not apply */
         uint8_t protocol; /* a Protocol, 0 where it does not apply */
-        Prefix prefix;   /* key (a bare address has its full length) */
-        Address address; /* key */
-        PortRange ports; /* key; {0, 0} where it does not apply */
-        const char *name; /* key, but for ELEMENT_ENDPOINT: data; never NULL ("" where it does not apply); not owned */
-        Address target;       /* data */
-        uint16_t target_port; /* data */
+        Prefix prefix;    /* key (a bare address has its full length) */
+        Address address;  /* key */
+        PortRange ports;  /* key; {0, 0} where it does not apply */
+        const char *name; /* key, or data of ENDPOINT, DNAT_BALANCE, DNAT_LIMIT; never NULL ("" where it does not
+                             apply); not owned */
+        const char *interface; /* key of ELEMENT_LIMIT_INTERFACE, NULL else; not owned */
+        Address target;        /* data */
+        uint16_t target_port;  /* data */
 } Element;
 
-/* True for the kinds that send a host port to a container. */
+/* True for the kinds that send a host port to a container by themselves. */
 static inline bool element_is_translation(const Element *element) {
         return element->kind == ELEMENT_DNAT || element->kind == ELEMENT_DNAT_HOST ||
                element->kind == ELEMENT_DNAT_RANGE;
@@ -67,6 +87,29 @@ int element_compare(const Element *a, const Element *b);
  * `buffer` has PROFILE_NAME_SIZE bytes; returns it. */
 #define PROFILE_NAME_SIZE 64
 const char *element_profile_name(const char *profile, char buffer[static PROFILE_NAME_SIZE]);
+
+/* The names of limit and balance chains say what is in them, so that the chain's rules follow from its name alone:
+ * "limit-<parts>-<hash>", parts made of "f" (sources), "i" (interfaces), "l" (the host's own traffic, too);
+ * "balance4-<n>-<hash>" or "balance6-...", with "r" behind n where a range keeps its ports. */
+#define CHAIN_NAME_SIZE 48
+
+typedef struct LimitName {
+        bool from, interfaces, local;
+        uint64_t hash;
+} LimitName;
+
+typedef struct BalanceName {
+        uint8_t family;
+        bool range;
+        unsigned backends;
+        uint64_t hash;
+} BalanceName;
+
+const char *limit_name_format(const LimitName *name, char buffer[static CHAIN_NAME_SIZE]);
+const char *balance_name_format(const BalanceName *name, char buffer[static CHAIN_NAME_SIZE]);
+/* The other way round; false for any text that the functions above would not write. */
+bool limit_name_parse(const char *text, LimitName *ret);
+bool balance_name_parse(const char *text, BalanceName *ret);
 
 /* A growing array of elements, sorted or not as its user says. */
 typedef struct Elements {

@@ -75,6 +75,10 @@ static EntryError ports_parse(Span span, PortRange *ret) {
         return ENTRY_OK;
 }
 
+EntryError entry_parse_ports(const char *text, size_t size, PortRange *ret) {
+        return ports_parse((Span) { text, size }, ret);
+}
+
 /* "0.0.0.0" and "[::]" mean all addresses of their family, as with docker run -p. */
 static EntryError host_address_set(Span span, uint8_t family, Entry *entry) {
         static const uint8_t zeros[16];

@@ -39,6 +39,9 @@ typedef enum EntryError {
 /* Reads one entry, blanks around it allowed. *ret is written only with ENTRY_OK. */
 EntryError entry_parse(const char *text, size_t size, Entry *ret);
 
+/* Reads "80" or "8000-8010". *ret is written only with ENTRY_OK. */
+EntryError entry_parse_ports(const char *text, size_t size, PortRange *ret);
+
 /* What was expected, in words that follow the entry: "expected a port from 1 to 65535". */
 const char *entry_error_to_string(EntryError error);
 

@@ -7,6 +7,7 @@
 #include "common/array.h"
 #include "daemon/model/arbiter.h"
 #include "daemon/model/desired.h"
+#include "daemon/model/exposure.h"
 #include "daemon/model/names.h"
 
 typedef struct RecordArray {
@@ -15,6 +16,9 @@ typedef struct RecordArray {
 } RecordArray;
 
 struct Model {
+        const Policy *policy;
+        HostPort *host_ports; /* sorted */
+        size_t n_host_ports;
         RecordArray records; /* sorted by ID */
         RecordArray departed;
         Elements actual, desired;
@@ -22,11 +26,12 @@ struct Model {
         Elements hairpin_ports; /* ELEMENT_HAIRPIN_PORT, sorted */
 };
 
-int model_new(Model **ret) {
+int model_new(const Policy *policy, Model **ret) {
         _cleanup_(model_freep) Model *model = calloc(1, sizeof(*model));
 
         if (!model || !(model->names = names_new()))
                 return -ENOMEM;
+        model->policy = policy;
         *ret = TAKE_PTR(model);
         return 0;
 }
@@ -48,6 +53,7 @@ Model *model_free(Model *model) {
         elements_done(&model->desired);
         elements_done(&model->hairpin_ports);
         names_free(model->names);
+        free(model->host_ports);
         free(model);
         return NULL;
 }
@@ -69,16 +75,87 @@ Record *model_find(const Model *model, const char *id) {
         return locate(model, id, &at) ? model->records.items[at] : NULL;
 }
 
+static Record *record_renew(const Record *old, const Policy *policy) {
+        Container *copy = container_copy(old->container);
+        Record *record = copy ? record_new(copy, policy) : NULL;
+
+        if (record)
+                record_inherit(record, old);
+        return record;
+}
+
+int model_set_policy(Model *model, const Policy *policy) {
+        _cleanup_free_ Record **renewed = calloc(model->records.count + 1, sizeof(*renewed));
+        size_t n = 0;
+
+        if (!renewed)
+                return -ENOMEM;
+        while (n < model->records.count) {
+                renewed[n] = record_renew(model->records.items[n], policy);
+                if (!renewed[n])
+                        break;
+                n++;
+        }
+        if (n < model->records.count) {
+                while (n > 0)
+                        record_free(renewed[--n]);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < n; i++) {
+                record_free(model->records.items[i]);
+                model->records.items[i] = renewed[i];
+        }
+        model->policy = policy;
+        return 0;
+}
+
+static int compare_host_ports(const void *a, const void *b) {
+        return host_port_compare(a, b);
+}
+
+void model_set_host_ports(Model *model, HostPort *ports, size_t n_ports) {
+        if (n_ports > 1)
+                qsort(ports, n_ports, sizeof(*ports), compare_host_ports);
+        free(model->host_ports);
+        model->host_ports = ports;
+        model->n_host_ports = n_ports;
+}
+
+bool model_has_newcomers(const Model *model) {
+        for (size_t i = 0; i < model->records.count; i++) {
+                const Record *record = model->records.items[i];
+
+                for (size_t k = 0; k < record->n_claims && record->waiting == REASON_NONE; k++)
+                        if (!record->claims[k].refused && !record->claims[k].holds)
+                                return true;
+        }
+        return false;
+}
+
+bool model_waits_for_host_ports(const Model *model) {
+        for (size_t i = 0; i < model->records.count; i++)
+                for (size_t k = 0; k < model->records.items[i]->n_claims; k++)
+                        if (model->records.items[i]->claims[k].reason == REASON_HOST_PORT)
+                                return true;
+        return false;
+}
+
+/* Who does not know how healthy a container is says nothing new by that. */
+static bool says_nothing_new(const Container *container, const Container *known) {
+        return container_equal(container, known) &&
+               (container->health == HEALTH_UNKNOWN || container->health == known->health);
+}
+
 int model_put(Model *model, Container *container) {
         _cleanup_(record_freep) Record *record = NULL;
         size_t at;
         bool known = locate(model, container->id, &at);
 
-        if (known && container_equal(model->records.items[at]->container, container)) {
+        if (known && says_nothing_new(container, model->records.items[at]->container)) {
                 container_free(container);
                 return 0;
         }
-        record = record_new(container);
+        record = record_new(container, model->policy);
         if (!record)
                 return -ENOMEM;
         if (known) {
@@ -130,7 +207,10 @@ static int elements_copy(const Elements *from, Names *names, Elements *ret) {
                 Element element = from->items[i];
 
                 element.name = names_intern(names, element.name);
-                r = element.name ? elements_append(&copy, &element) : -ENOMEM;
+                if (element.interface)
+                        element.interface = names_intern(names, element.interface);
+                r = element.name && !element.interface == !from->items[i].interface ? elements_append(&copy, &element)
+                                                                                     : -ENOMEM;
         }
         if (r < 0) {
                 elements_done(&copy);
@@ -166,33 +246,44 @@ static bool elements_contain(const Elements *elements, const Element *element) {
         return at < elements->count && element_compare(element, &elements->items[at]) == 0;
 }
 
-/* What the claim would have in the table if it were exposed: any translation of it that is there shows that it was. */
-static bool claim_is_in_kernel(const Model *model, const Record *record, const Claim *claim) {
+/* What the claim would have in the table if it were exposed: any translation of it that is there shows that it was. A
+ * backend is found by its address: its place in the balance may be another now. */
+static bool claim_is_in_kernel(const Record *record, const Claim *claim, const Exposures *actual, Names *names) {
         Claim exposed = *claim;
         Record alone = *record;
-        Elements elements = {};
+        Desired desired = { .names = names };
+        Exposures wanted = {};
         bool found = false;
 
-        if (claim->state == CLAIM_INVALID)
+        if (claim->refused)
                 return false;
         exposed.state = CLAIM_EXPOSED;
         alone.claims = &exposed;
         alone.n_claims = 1;
-        if (desired_append(&alone, model->names, &elements) >= 0)
-                for (size_t i = 0; i < elements.count && !found; i++)
-                        found = element_is_translation(&elements.items[i]) &&
-                                elements_contain(&model->actual, &elements.items[i]);
-        elements_done(&elements);
+        if (desired_add_record(&desired, &alone) >= 0 && desired_settle(&desired) >= 0 &&
+            exposures_of_elements(&desired.elements, &wanted) >= 0)
+                found = exposures_meet(&wanted, actual);
+        exposures_done(&wanted);
+        desired_done(&desired);
         return found;
 }
 
-void model_adopt_holders(Model *model) {
+int model_adopt_holders(Model *model) {
+        Exposures actual;
+        int r;
+
+        r = exposures_of_elements(&model->actual, &actual);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < model->records.count; i++) {
                 Record *record = model->records.items[i];
 
                 for (size_t k = 0; k < record->n_claims; k++)
-                        record->claims[k].holds |= claim_is_in_kernel(model, record, &record->claims[k]);
+                        record->claims[k].holds |=
+                                claim_is_in_kernel(record, &record->claims[k], &actual, model->names);
         }
+        exposures_done(&actual);
+        return 0;
 }
 
 int model_add_hairpin_port(Model *model, const char *port) {
@@ -218,23 +309,32 @@ void model_remove_hairpin_port(Model *model, const char *port) {
                 }
 }
 
-int model_decide(Model *model, Plan *ret) {
-        Elements desired = {};
+static int collect_desired(const Model *model, Desired *desired) {
         int r;
 
-        r = arbiter_decide(model->records.items, model->records.count);
+        r = desired_add_policy(desired, model->policy);
         for (size_t i = 0; i < model->records.count && r >= 0; i++)
-                r = desired_append(model->records.items[i], model->names, &desired);
+                r = desired_add_record(desired, model->records.items[i]);
         for (size_t i = 0; i < model->hairpin_ports.count && r >= 0; i++)
-                r = elements_append(&desired, &model->hairpin_ports.items[i]);
-        if (r < 0) {
-                elements_done(&desired);
-                return r;
+                r = elements_append(&desired->elements, &model->hairpin_ports.items[i]);
+        return r < 0 ? r : desired_settle(desired);
+}
+
+int model_decide(Model *model, Plan *ret) {
+        Desired desired = { .names = model->names };
+        int r;
+
+        r = arbiter_decide(model->records.items, model->records.count, model->host_ports, model->n_host_ports);
+        if (r >= 0)
+                r = collect_desired(model, &desired);
+        if (r >= 0) {
+                elements_done(&model->desired);
+                model->desired = desired.elements;
+                desired.elements = (Elements) {};
+                r = plan_make(&model->actual, &model->desired, ret);
         }
-        desired_settle(&desired);
-        elements_done(&model->desired);
-        model->desired = desired;
-        return plan_make(&model->actual, &model->desired, ret);
+        desired_done(&desired);
+        return r;
 }
 
 const Elements *model_desired(const Model *model) {
@@ -270,6 +370,21 @@ void model_commit(Model *model) {
                 renew_names(model);
 }
 
+/* A port that several containers balance is one port. */
+static bool is_counted_elsewhere(const Model *model, size_t at, const Claim *claim) {
+        if (!model->records.items[at]->labels.balance)
+                return false;
+        for (size_t i = 0; i < at; i++) {
+                const Record *record = model->records.items[i];
+
+                for (size_t k = 0; k < record->n_claims && record->labels.balance; k++)
+                        if (record->claims[k].state == CLAIM_EXPOSED &&
+                            entry_same_host_side(&record->claims[k].entry, &claim->entry))
+                                return true;
+        }
+        return false;
+}
+
 void model_count(const Model *model, ModelCounts *ret) {
         ModelCounts counts = {};
 
@@ -283,7 +398,8 @@ void model_count(const Model *model, ModelCounts *ret) {
                         counts.claims[claim->state]++;
                         if (claim->state == CLAIM_EXPOSED) {
                                 exposed = true;
-                                counts.exposed_ports += port_range_count(claim->entry.host_ports);
+                                if (!is_counted_elsewhere(model, i, claim))
+                                        counts.exposed_ports += port_range_count(claim->entry.host_ports);
                         }
                 }
                 counts.exposed_containers += exposed;

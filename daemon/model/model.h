@@ -17,13 +17,20 @@ typedef struct ModelCounts {
         size_t claims[_CLAIM_STATE_MAX];
 } ModelCounts;
 
-int model_new(Model **ret);
+/* policy: stays the caller's, and must live as long as the model or until another is set. */
+int model_new(const Policy *policy, Model **ret);
 Model *model_free(Model *model);
 DEFINE_CLEANUP(Model, model_free)
 
 /* Takes the container over, on success and failure alike; it replaces what was known of it. Returns 1, or 0 if it says
  * nothing new, or -ENOMEM with the model as it was. */
 int model_put(Model *model, Container *container);
+
+/* Judges all containers anew by another policy. Returns 0, or -ENOMEM with the model as it was. */
+int model_set_policy(Model *model, const Policy *policy);
+
+/* What processes of the host and Docker itself use: see arbiter.h. Taken over, sorted or not. */
+void model_set_host_ports(Model *model, HostPort *ports, size_t n_ports);
 
 /* Returns false if it is not known. The record stays readable among the departed until model_forget_departed(). */
 bool model_remove(Model *model, const char *id);
@@ -38,12 +45,18 @@ Record *model_find(const Model *model, const char *id);
 int model_set_actual(Model *model, const Elements *actual);
 const Elements *model_actual(const Model *model);
 
-/* After a start: a claim whose translation stands in the kernel holds its port already. */
-void model_adopt_holders(Model *model);
+/* After a start: a claim whose translation stands in the kernel holds its port already. Returns 0 or -ENOMEM. */
+int model_adopt_holders(Model *model);
 
 /* A bridge port that we put into hairpin mode, to be remembered in the table. Returns 0 or -ENOMEM. */
 int model_add_hairpin_port(Model *model, const char *port);
 void model_remove_hairpin_port(Model *model, const char *port);
+
+/* True if a claim could be exposed that does not hold its host port yet. */
+bool model_has_newcomers(const Model *model);
+
+/* True if a claim waits for a port that a process of the host, or Docker, has. */
+bool model_waits_for_host_ports(const Model *model);
 
 /* Decides every claim, and what must change in the kernel. The plan is valid until the next call of a function that
  * changes the model. Returns 0 or -ENOMEM. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/model/record.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,73 +27,133 @@ static size_t shifted_ports(const Record *record) {
         return n;
 }
 
-static ClaimReason entry_refusal(const Record *record, const Claim *claim) {
+static ClaimReason entry_invalid(const Record *record, const Claim *claim) {
         if (claim->error != ENTRY_OK)
                 return REASON_ENTRY;
         if (overlaps_earlier(record, &claim->entry))
                 return REASON_OWN_OVERLAP;
-        if (entry_is_shifted_range(&claim->entry) &&
-            shifted_ports(record) + port_range_count(claim->entry.host_ports) > SHIFTED_PORTS_MAX)
-                return REASON_SHIFTED_LIMIT;
+        if (!entry_is_shifted_range(&claim->entry))
+                return REASON_NONE;
+        if (record->labels.balance)
+                return REASON_SHIFTED_BALANCE;
+        return shifted_ports(record) + port_range_count(claim->entry.host_ports) > SHIFTED_PORTS_MAX
+                       ? REASON_SHIFTED_LIMIT
+                       : REASON_NONE;
+}
+
+/* 127.0.0.0/8 is route_localnet's; for ::1 the kernel has nothing of the kind. */
+static ClaimReason loopback_denied(const Entry *entry, const Policy *policy) {
+        static const uint8_t v6_loopback[16] = { [15] = 1 };
+
+        if (entry->host.family == AF_INET && entry->host.bytes[0] == 127 && !policy->localhost)
+                return REASON_LOCALHOST_OFF;
+        if (entry->host.family == AF_INET6 && memcmp(entry->host.bytes, v6_loopback, sizeof(v6_loopback)) == 0)
+                return REASON_IPV6_LOOPBACK;
         return REASON_NONE;
 }
 
-static int record_add_claim(Record *record, size_t *capacity, const char *text, size_t size) {
+static ClaimReason entry_denied(const Entry *entry, const ContainerLabel *label, const Policy *policy) {
+        if (!label_counts(label, policy))
+                return REASON_IMAGE_LABEL;
+        if (!policy_permits_ports(policy, entry->host_ports))
+                return REASON_FORBIDDEN_PORT;
+        if (policy_find_reserved(policy, entry->host_ports) != 0)
+                return REASON_RESERVED_PORT;
+        if (!policy_permits_address(policy, &entry->host))
+                return REASON_FORBIDDEN_ADDRESS;
+        return loopback_denied(entry, policy);
+}
+
+static void claim_refuse(Claim *claim, ClaimState state, ClaimReason reason) {
+        claim->refused = reason != REASON_NONE;
+        claim->reason = reason;
+        claim->state = claim->refused ? state : CLAIM_WAITING;
+}
+
+static void claim_judge(const Record *record, Claim *claim, const ContainerLabel *label, const Policy *policy) {
+        claim_refuse(claim, CLAIM_INVALID, entry_invalid(record, claim));
+        if (!claim->refused && *record->labels.problem)
+                claim_refuse(claim, CLAIM_INVALID, REASON_LABEL);
+        if (!claim->refused)
+                claim_refuse(claim, CLAIM_DENIED, entry_denied(&claim->entry, label, policy));
+}
+
+static int record_add_claim(Record *record, size_t *capacity, const char *text, size_t size,
+                            const ContainerLabel *label, const Policy *policy) {
         char shown[SHOWN_ENTRY_SIZE];
         Claim claim = { .text = strdup(text_escape(text, size, shown, sizeof(shown))) };
 
         if (!claim.text || array_reserve(&record->claims, capacity, record->n_claims + 1, sizeof(claim)) < 0) {
                 free(claim.text);
-                return -1;
+                return -ENOMEM;
         }
         claim.error = entry_parse(text, size, &claim.entry);
-        claim.reason = entry_refusal(record, &claim);
-        claim.state = claim.reason == REASON_NONE ? CLAIM_WAITING : CLAIM_INVALID;
+        claim_judge(record, &claim, label, policy);
         record->claims[record->n_claims++] = claim;
         return 0;
 }
 
-static int record_read_claims(Record *record) {
+static int record_read_claims(Record *record, const Policy *policy) {
         const ContainerLabel *label = container_find_label(record->container, LABEL_EXPOSE);
         const char *cursor = label ? label->value : NULL, *text;
         size_t capacity = 0, size;
 
         while (record->n_claims < CLAIMS_MAX && entry_next(&cursor, &text, &size))
-                if (record_add_claim(record, &capacity, text, size) < 0)
-                        return -1;
-        if (label && (cursor || label->value_size > strlen(label->value))) {
-                Claim *last = &record->claims[record->n_claims - 1];
-
-                last->state = CLAIM_INVALID;
-                last->reason = REASON_LABEL_TOO_LONG;
-        }
+                if (record_add_claim(record, &capacity, text, size, label, policy) < 0)
+                        return -ENOMEM;
+        if (label && (cursor || label->value_size > strlen(label->value)))
+                claim_refuse(&record->claims[record->n_claims - 1], CLAIM_INVALID, REASON_LABEL_TOO_LONG);
         return 0;
+}
+
+/* Calico's driver gives every endpoint this address (libnetwork-plugin: "EE:EE:EE:EE:EE:EE"). */
+static bool network_is_calico(const ContainerNetwork *network) {
+        static const uint8_t calico_mac[MAC_SIZE] = { 0xee, 0xee, 0xee, 0xee, 0xee, 0xee };
+
+        return memcmp(network->mac, calico_mac, MAC_SIZE) == 0;
 }
 
 static bool network_has_gateway(const ContainerNetwork *network) {
         return address_is_set(&network->gateway4) || address_is_set(&network->gateway6);
 }
 
-/* The only network, else the one that holds the default route: Docker gives it to the first by name of those that
- * have a gateway. */
-static const ContainerNetwork *choose_network(const Container *container) {
-        for (size_t i = 0; i < container->n_networks; i++)
-                if (network_has_gateway(&container->networks[i]))
-                        return &container->networks[i];
-        return container->n_networks > 0 ? &container->networks[0] : NULL;
+static bool network_is_called(const ContainerNetwork *network, const char *wanted) {
+        enum { SHORT_ID_SIZE = 12 };
+        size_t size = strlen(wanted);
+
+        return strcmp(network->name, wanted) == 0 ||
+               (size >= SHORT_ID_SIZE && strncmp(network->id, wanted, size) == 0);
+}
+
+/* The one that the label names; else the only one; else Calico's; else the one that holds the default route: Docker
+ * gives it to the first by name of those that have a gateway. */
+static const ContainerNetwork *choose_network(const Container *container, const char *wanted) {
+        const ContainerNetwork *calico = NULL, *route = NULL;
+
+        for (size_t i = 0; i < container->n_networks; i++) {
+                const ContainerNetwork *network = &container->networks[i];
+
+                if (wanted && network_is_called(network, wanted))
+                        return network;
+                if (!calico && network_is_calico(network))
+                        calico = network;
+                if (!route && network_has_gateway(network))
+                        route = network;
+        }
+        if (wanted)
+                return NULL;
+        return calico ?: route ?: container->n_networks > 0 ? &container->networks[0] : NULL;
 }
 
 static ClaimReason network_refusal(const Record *record) {
         const char *mode = record->container->network_mode ?: "";
 
-        if (record->container->state == CONTAINER_STOPPED)
-                return REASON_NOT_RUNNING;
-        if (record->container->state == CONTAINER_RESTARTING)
-                return REASON_RESTARTING;
         if (strcmp(mode, "host") == 0)
                 return REASON_HOST_NETWORK;
         if (strncmp(mode, "container:", strlen("container:")) == 0)
                 return REASON_SHARED_NETWORK;
+        if (!record->network && record->labels.network)
+                return REASON_NETWORK_ABSENT;
         if (!record->network || strcmp(record->network->name, "none") == 0)
                 return REASON_NO_NETWORK;
         if (!address_is_set(&record->network->ipv4) && !address_is_set(&record->network->ipv6))
@@ -100,18 +161,45 @@ static ClaimReason network_refusal(const Record *record) {
         return REASON_NONE;
 }
 
+static ClaimReason health_refusal(const Record *record) {
+        if (!record->labels.healthy)
+                return REASON_NONE;
+        switch (record->container->health) {
+        case HEALTH_HEALTHY:
+                return REASON_NONE;
+        case HEALTH_NONE:
+                return REASON_NO_HEALTH_CHECK;
+        case HEALTH_STARTING:
+                return REASON_STARTING;
+        case HEALTH_UNHEALTHY:
+                return REASON_UNHEALTHY;
+        default:
+                return REASON_HEALTH_UNKNOWN;
+        }
+}
+
+static ClaimReason container_refusal(const Record *record) {
+        ClaimReason reason;
+
+        if (record->container->state == CONTAINER_STOPPED)
+                return REASON_NOT_RUNNING;
+        if (record->container->state == CONTAINER_RESTARTING)
+                return REASON_RESTARTING;
+        reason = network_refusal(record);
+        return reason != REASON_NONE ? reason : health_refusal(record);
+}
+
 static void record_choose_network(Record *record) {
-        record->network = choose_network(record->container);
-        record->waiting = network_refusal(record);
-        record->profile = "";
+        record->network = choose_network(record->container, record->labels.network);
+        record->waiting = container_refusal(record);
+        record->profile = record->labels.profile ?: record->network ? record->network->name : "";
         if (record->waiting != REASON_NONE)
                 return;
         record->ipv4 = record->network->ipv4;
         record->ipv6 = record->network->ipv6;
-        record->profile = record->network->name;
 }
 
-Record *record_new(Container *container) {
+Record *record_new(Container *container, const Policy *policy) {
         _cleanup_(record_freep) Record *record = NULL;
         char shown[SHOWN_NAME_SIZE];
         const char *name = container->name ?: "";
@@ -123,7 +211,8 @@ Record *record_new(Container *container) {
         }
         record->container = container;
         record->name = strdup(text_escape(name, strlen(name), shown, sizeof(shown)));
-        if (!record->name || record_read_claims(record) < 0)
+        if (!record->name || labels_read(container, policy, &record->labels) < 0 ||
+            record_read_claims(record, policy) < 0)
                 return NULL;
         record_choose_network(record);
         return TAKE_PTR(record);
@@ -136,6 +225,7 @@ Record *record_free(Record *record) {
                 free(record->claims[i].text);
         free(record->claims);
         free(record->name);
+        labels_done(&record->labels);
         container_free(record->container);
         free(record);
         return NULL;
@@ -152,6 +242,7 @@ static void claim_inherit(Claim *claim, const Record *old) {
 }
 
 void record_inherit(Record *record, const Record *old) {
+        record->introduced = old->introduced;
         for (size_t i = 0; i < record->n_claims; i++)
                 claim_inherit(&record->claims[i], old);
         if (address_compare(&record->ipv4, &old->ipv4) == 0)
@@ -180,34 +271,71 @@ static const char *const reason_texts[_CLAIM_REASON_MAX] = {
         [REASON_OWN_OVERLAP] = "an earlier entry of this container has the same host port",
         [REASON_SHIFTED_LIMIT] = "the container's ranges with other ports on the host hold more than 4096 ports",
         [REASON_LABEL_TOO_LONG] = "the label is cut here: expected at most 4096 bytes and 256 entries",
+        [REASON_SHIFTED_BALANCE] = "expected the same ports on the host and in the container, for mode=balance",
+        [REASON_IMAGE_LABEL] = "the label came with the image, and the configuration has ImageLabels=ignore",
+        [REASON_FORBIDDEN_PORT] = "the configuration does not permit that host port: see Ports=",
+        [REASON_RESERVED_PORT] = "the configuration reserves that host port: see ReservedPorts=",
+        [REASON_FORBIDDEN_ADDRESS] = "the configuration does not permit that host address: see Addresses=",
+        [REASON_LOCALHOST_OFF] = "the configuration has Localhost=no",
+        [REASON_IPV6_LOOPBACK] = "the kernel cannot send on what comes to ::1",
         [REASON_NOT_RUNNING] = "the container is not running",
         [REASON_RESTARTING] = "the container is restarting",
         [REASON_HOST_NETWORK] = "the container uses the host's network: its ports are the host's own",
         [REASON_NO_NETWORK] = "the container has no network",
         [REASON_SHARED_NETWORK] = "the container shares another container's network: that one must carry the label",
         [REASON_NO_ADDRESS] = "the container has no address yet",
+        [REASON_NO_HEALTH_CHECK] = "the container has no health check, and calico.expose.when=healthy waits for one",
+        [REASON_HEALTH_UNKNOWN] = "the container's health is not known yet",
+        [REASON_STARTING] = "the container's health check has not passed yet",
+        [REASON_UNHEALTHY] = "the container is unhealthy",
 };
 
-const char *claim_format_reason(const Record *record, const Claim *claim, char buffer[static CLAIM_REASON_SIZE]) {
-        char network[SHOWN_NAME_SIZE];
+static const char *format_named(const char *before, const char *name, const char *after,
+                                char buffer[static CLAIM_REASON_SIZE]) {
+        char shown[SHOWN_NAME_SIZE];
 
+        snprintf(buffer, CLAIM_REASON_SIZE, "%s%s%s", before, text_escape(name, strlen(name), shown, sizeof(shown)),
+                 after);
+        return buffer;
+}
+
+static const char *format_other(const Claim *claim, const char *what, char buffer[static CLAIM_REASON_SIZE]) {
+        snprintf(buffer, CLAIM_REASON_SIZE, "container %s %s", claim->other ? claim->other->name : "?", what);
+        return buffer;
+}
+
+static const char *format_host_port(const HostPort *port, char buffer[static CLAIM_REASON_SIZE]) {
+        char address[ADDRESS_TEXT_SIZE];
+        const char *shown = address_is_set(&port->address) ? address_format(&port->address, address) : "all addresses";
+
+        snprintf(buffer, CLAIM_REASON_SIZE, "%s has port %u/%s of %s", port->user, port->port,
+                 protocol_to_string(port->protocol), shown);
+        return buffer;
+}
+
+const char *claim_format_reason(const Record *record, const Claim *claim, char buffer[static CLAIM_REASON_SIZE]) {
         switch (claim->reason) {
         case REASON_ENTRY:
                 return entry_error_to_string(claim->error);
+        case REASON_LABEL:
+                return record->labels.problem;
         case REASON_NO_FAMILY_ADDRESS:
-                snprintf(buffer, CLAIM_REASON_SIZE, "the container has no %s address on network %s",
-                         claim->entry.family == AF_INET ? "IPv4" : "IPv6",
-                         text_escape(record->network->name, strlen(record->network->name), network,
-                                     sizeof(network)));
-                return buffer;
+                return format_named(claim->entry.family == AF_INET ? "the container has no IPv4 address on network "
+                                                                   : "the container has no IPv6 address on network ",
+                                    record->network->name, "", buffer);
+        case REASON_NETWORK_ABSENT:
+                return format_named("the container is not on network ", record->labels.network,
+                                    ", which calico.expose.network names", buffer);
         case REASON_DUPLICATE_ADDRESS:
-                snprintf(buffer, CLAIM_REASON_SIZE, "container %s has the same address",
-                         claim->other ? claim->other->name : "?");
-                return buffer;
+                return format_other(claim, "has the same address", buffer);
         case REASON_HELD:
-                snprintf(buffer, CLAIM_REASON_SIZE, "container %s holds that host port",
-                         claim->other ? claim->other->name : "?");
-                return buffer;
+                return format_other(claim, "holds that host port", buffer);
+        case REASON_NOT_BALANCED:
+                return format_other(claim, "holds that host port, and not both have mode=balance", buffer);
+        case REASON_BALANCE_DIFFERS:
+                return format_other(claim, "balances it with other ports, addresses or limits", buffer);
+        case REASON_HOST_PORT:
+                return format_host_port(&claim->host_port, buffer);
         default:
                 return reason_texts[claim->reason];
         }

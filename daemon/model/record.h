@@ -9,10 +9,11 @@
 #include "common/macros.h"
 #include "daemon/model/container.h"
 #include "daemon/model/entry.h"
+#include "daemon/model/hostport.h"
+#include "daemon/model/labels.h"
+#include "daemon/model/policy.h"
 
 /* A container with what its labels ask for: its claims, one for each entry of calico.expose. */
-
-#define LABEL_EXPOSE "calico.expose"
 
 /* Limits on what one container may ask for. */
 #define CLAIMS_MAX 256
@@ -35,6 +36,15 @@ typedef enum ClaimReason {
         REASON_OWN_OVERLAP,    /* an earlier entry of the same container has that host port */
         REASON_SHIFTED_LIMIT,  /* more than SHIFTED_PORTS_MAX */
         REASON_LABEL_TOO_LONG, /* the label was cut: its last entry cannot be trusted */
+        REASON_LABEL,          /* another label of the container cannot be obeyed: see Labels.problem */
+        REASON_SHIFTED_BALANCE,
+        /* denied */
+        REASON_IMAGE_LABEL,
+        REASON_RESERVED_PORT,
+        REASON_FORBIDDEN_PORT,
+        REASON_FORBIDDEN_ADDRESS,
+        REASON_LOCALHOST_OFF,
+        REASON_IPV6_LOOPBACK,
         /* waiting */
         REASON_NOT_RUNNING,
         REASON_RESTARTING,
@@ -44,8 +54,16 @@ typedef enum ClaimReason {
         REASON_NO_ADDRESS,
         REASON_NO_FAMILY_ADDRESS, /* there is an address, but not of the entry's family */
         REASON_DUPLICATE_ADDRESS, /* Claim.other has the same one */
+        REASON_NETWORK_ABSENT,    /* calico.expose.network is none of the container's */
+        REASON_NO_HEALTH_CHECK,
+        REASON_HEALTH_UNKNOWN,
+        REASON_STARTING,
+        REASON_UNHEALTHY,
         /* conflict */
-        REASON_HELD, /* Claim.other holds the port */
+        REASON_HELD,             /* Claim.other holds the port */
+        REASON_NOT_BALANCED,     /* Claim.other holds it, and one of the two does not say balance */
+        REASON_BALANCE_DIFFERS,  /* Claim.other balances other ports or addresses, or with other limits */
+        REASON_HOST_PORT,        /* Claim.host_port is in the way */
         _CLAIM_REASON_MAX,
 } ClaimReason;
 
@@ -64,10 +82,12 @@ typedef struct Claim {
         char *text; /* the entry as written, escaped for showing */
         Entry entry; /* all zero where it could not be parsed */
         EntryError error;
-        bool holds; /* it has its host port, and keeps it as long as it can use it */
+        bool refused; /* invalid or denied: whatever happens, as long as the container and the policy stay */
+        bool holds;   /* it has its host port, and keeps it as long as it can use it */
         ClaimState state;
         ClaimReason reason;
-        const Record *other; /* REASON_HELD, REASON_DUPLICATE_ADDRESS: valid until the next decision */
+        const Record *other; /* who stands in the way, where a reason says so: valid until the next decision */
+        HostPort host_port;  /* with REASON_HOST_PORT */
         ClaimNotice notice;
 } Claim;
 
@@ -84,6 +104,7 @@ typedef struct RecordPath {
 struct Record {
         Container *container;
         char *name; /* the container's, escaped for showing and cut */
+        Labels labels;
         Claim *claims;
         size_t n_claims;
         const ContainerNetwork *network; /* whose address is used; NULL if there is none */
@@ -91,10 +112,11 @@ struct Record {
         Address ipv4, ipv6;              /* of that network; AF_UNSPEC when waiting */
         const char *profile;             /* "" when there is none */
         RecordPath path4, path6;
+        bool introduced; /* what is said of the container itself was said */
 };
 
 /* Takes the container over, on success and failure alike. Returns NULL if there is no memory. */
-Record *record_new(Container *container);
+Record *record_new(Container *container, const Policy *policy);
 Record *record_free(Record *record);
 DEFINE_CLEANUP(Record, record_free)
 

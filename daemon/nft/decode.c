@@ -86,13 +86,25 @@ static int append_element(Snapshot *snapshot, const Element *element, const char
         Element kept = *element;
 
         kept.name = keep_name(snapshot, name);
-        return kept.name ? elements_append(&snapshot->state.elements, &kept) : -ENOMEM;
+        if (element->interface)
+                kept.interface = keep_name(snapshot, element->interface);
+        if (!kept.name || (element->interface && !kept.interface))
+                return -ENOMEM;
+        return elements_append(&snapshot->state.elements, &kept);
+}
+
+static int take_object(Snapshot *snapshot, const ObjectSchema *object, const char *name) {
+        snapshot->n_objects++;
+        for (size_t i = 0; i < n_set_schemas; i++)
+                snapshot->n_object_sets += set_is_of_object(&set_schemas[i], object, name);
+        return append_element(snapshot, &(Element) { .kind = object->kind }, name);
 }
 
 int snapshot_take_chain(Snapshot *snapshot, const struct nlmsghdr *message) {
         _cleanup_chain_ struct nftnl_chain *chain = nftnl_chain_alloc();
+        const ObjectSchema *object;
         const ChainSchema *schema;
-        const char *name, *profile;
+        const char *chain_name, *name;
         int r;
 
         if (!chain)
@@ -101,28 +113,24 @@ int snapshot_take_chain(Snapshot *snapshot, const struct nlmsghdr *message) {
         r = parse_result(nftnl_chain_nlmsg_parse(message, chain));
         if (r != 0)
                 return MIN(r, 0);
-        name = nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME);
-        if (!name || !is_ours(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)))
+        chain_name = nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME);
+        if (!chain_name || !is_ours(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)))
                 return 0;
-        schema = chain_schema_for_name(name);
-        profile = profile_of_chain(name);
-        if ((!schema && !profile) || !chain_matches(schema, chain)) {
+        schema = chain_schema_for_name(chain_name);
+        object = object_schema_for_chain(chain_name, &name);
+        if ((!schema && !object) || !chain_matches(schema, chain)) {
                 snapshot->damaged = true;
                 return 0;
         }
-        if (schema) {
-                snapshot->n_base_chains++;
-                return 0;
-        }
-        snapshot->n_profiles++;
-        return append_element(snapshot, &(Element) { .kind = ELEMENT_PROFILE }, profile);
+        snapshot->n_own_chains += schema != NULL;
+        return schema ? 0 : take_object(snapshot, object, name);
 }
 
-static bool has_profile(const Snapshot *snapshot, const char *profile) {
+static bool has_name(const Snapshot *snapshot, const char *name) {
         const KernelState *state = &snapshot->state;
-        size_t index = array_lower_bound(profile, state->names, state->n_names, sizeof(*state->names), compare_name);
+        size_t index = array_lower_bound(name, state->names, state->n_names, sizeof(*state->names), compare_name);
 
-        return index < state->n_names && strcmp(state->names[index], profile) == 0;
+        return index < state->n_names && strcmp(state->names[index], name) == 0;
 }
 
 static bool set_has_fields(const struct nftnl_set *set, const SetLayout *key) {
@@ -148,7 +156,7 @@ static bool set_matches(const SetSchema *schema, const struct nftnl_set *set) {
 
 int snapshot_take_set(Snapshot *snapshot, const struct nlmsghdr *message) {
         _cleanup_set_ struct nftnl_set *set = nftnl_set_alloc();
-        char profile[PROFILE_NAME_SIZE];
+        char object[OBJECT_NAME_SIZE];
         const SetSchema *schema;
         const char *name;
         int r;
@@ -162,15 +170,15 @@ int snapshot_take_set(Snapshot *snapshot, const struct nlmsghdr *message) {
         name = nftnl_set_get_str(set, NFTNL_SET_NAME);
         if (!name || !is_ours(nftnl_set_get_str(set, NFTNL_SET_TABLE)))
                 return 0;
-        schema = set_schema_for_name(name, profile);
-        if (!schema || !set_matches(schema, set) || (schema->per_profile && !has_profile(snapshot, profile))) {
+        schema = set_schema_for_name(name, object);
+        if (!schema || !set_matches(schema, set) || (schema->object && !has_name(snapshot, object))) {
                 snapshot->damaged = true;
                 return 0;
         }
         r = array_reserve(&snapshot->sets, &snapshot->sets_capacity, snapshot->n_sets + 1, sizeof(*snapshot->sets));
         if (r < 0)
                 return r;
-        snapshot->sets[snapshot->n_sets++] = (FoundSet) { schema, keep_name(snapshot, profile) };
+        snapshot->sets[snapshot->n_sets++] = (FoundSet) { schema, keep_name(snapshot, object) };
         return 0;
 }
 
@@ -223,15 +231,15 @@ typedef struct ElementsContext {
 
 static int take_element(struct nftnl_set_elem *elem, void *userdata) {
         ElementsContext *context = userdata;
-        char name[OBJECT_NAME_SIZE];
+        char text[OBJECT_NAME_SIZE];
         Element element;
 
-        if (!decode_element(context->set->schema, elem, &element, name)) {
+        if (!decode_element(context->set->schema, elem, &element, text)) {
                 context->snapshot->damaged = true;
                 return 0;
         }
         context->error = append_element(context->snapshot, &element,
-                                        context->set->schema->per_profile ? context->set->profile : name);
+                                        context->set->schema->object ? context->set->object : element.name);
         return context->error;
 }
 
@@ -252,19 +260,19 @@ int snapshot_take_elements(Snapshot *snapshot, const FoundSet *found, const stru
         return context.error;
 }
 
-static size_t count_sets(bool per_profile) {
+static size_t count_own_sets(void) {
         size_t count = 0;
 
         for (size_t i = 0; i < n_set_schemas; i++)
-                count += set_schemas[i].per_profile == per_profile;
+                count += !set_schemas[i].object;
         return count;
 }
 
 /* Names are unique in the kernel, and each that was counted is one of ours: so numbers will do. */
 static bool is_complete(const Snapshot *snapshot) {
-        return snapshot->n_base_chains == n_chain_schemas &&
-               snapshot->n_sets == count_sets(false) + count_sets(true) * snapshot->n_profiles &&
-               snapshot->n_complete_chains == n_chain_schemas + snapshot->n_profiles;
+        return snapshot->n_own_chains == n_chain_schemas &&
+               snapshot->n_sets == count_own_sets() + snapshot->n_object_sets &&
+               snapshot->n_complete_chains == n_chain_schemas + snapshot->n_objects;
 }
 
 static bool has_duplicates(const Elements *sorted) {

@@ -14,7 +14,7 @@
 
 typedef struct FoundSet {
         const SetSchema *schema;
-        const char *profile; /* in the snapshot's names, or "" */
+        const char *object; /* in the snapshot's names, or "" */
 } FoundSet;
 
 typedef struct Snapshot {
@@ -23,7 +23,7 @@ typedef struct Snapshot {
         KernelState state;
         size_t names_capacity;
         bool damaged; /* something is there that should not be, or not as it should */
-        size_t n_base_chains, n_profiles;
+        size_t n_own_chains, n_objects, n_object_sets; /* the sets that the objects found should have */
         FoundSet *sets;
         size_t n_sets, sets_capacity;
         /* The chain whose rules are coming. */
@@ -49,7 +49,7 @@ int snapshot_take_elements(Snapshot *snapshot, const FoundSet *set, const struct
  * read, and some may be missing. */
 int snapshot_finish(Snapshot *snapshot, KernelState *ret);
 
-/* One element of a set. `name` is its name's place: the interface's or the verdict's profile, "" for others (of the set
- * of a profile it is the caller's to fill in). False: it is none that encode_element() could have made. */
+/* One element of a set. Its name or interface, if it has any of its own, is in `text` (that of the object whose set it
+ * is in is the caller's to fill in). False: it is none that encode_element() could have made. */
 bool decode_element(const SetSchema *schema, struct nftnl_set_elem *elem, Element *ret,
-                    char name[static OBJECT_NAME_SIZE]);
+                    char text[static OBJECT_NAME_SIZE]);

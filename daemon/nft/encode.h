@@ -15,10 +15,14 @@ void encode_delete_table(Batch *batch);
 /* The table with its sets, chains and rules, but nothing that depends on containers. It must not exist. */
 void encode_skeleton(Batch *batch, const RulesetOptions *options, bool owner);
 
-/* Elements in the order in which they are made, or unmade in the reverse order; as many of one set as fit into each
- * message. An element that no set can hold fails the batch with -EINVAL. */
+/* Elements in the order in which they are made, or unmade kind by kind in the reverse order; as many of one set as fit
+ * into each message. An element that no set can hold fails the batch with -EINVAL. */
 void encode_add_elements(Batch *batch, const RulesetOptions *options, const Elements *elements);
 void encode_remove_elements(Batch *batch, const Elements *elements);
+
+/* What nft needs to list the set in words that it can read again, and the kernel does not look at. object: the name of
+ * the object that the set belongs to. Returns 0 or -ENOMEM. */
+int encode_set_userdata(struct nftnl_set *set, const SetSchema *schema, const char *object);
 
 /* The most elements of that set that go into one message; no more than 1,000. */
 size_t encode_elements_per_message(const SetSchema *schema);

@@ -48,8 +48,19 @@ static int write_ports(PortRange ports, uint8_t *first, uint8_t *last) {
         return 0;
 }
 
+/* In the byte order of the machine: as the kernel counts. */
+static int write_index(PortRange ports, uint8_t *first, uint8_t *last) {
+        uint32_t index = ports.first;
+
+        if (ports.first != ports.last)
+                return -EINVAL;
+        memcpy(first, &index, sizeof(index));
+        memcpy(last, &index, sizeof(index));
+        return 0;
+}
+
 static int write_interface(const char *name, uint8_t *first, uint8_t *last) {
-        if (name[0] == '\0' || strlen(name) >= IFNAMSIZ)
+        if (!name || name[0] == '\0' || strlen(name) >= IFNAMSIZ)
                 return -EINVAL;
         memcpy(first, name, strlen(name));
         memcpy(last, name, strlen(name));
@@ -62,6 +73,9 @@ static int write_field(SetField field, const Element *element, uint8_t *first, u
         case FIELD_PROTOCOL:
                 *first = *last = element->protocol;
                 return 0;
+        case FIELD_NFPROTO:
+                *first = *last = element->family;
+                return 0;
         case FIELD_PORT:
                 return element->ports.first == element->ports.last ? write_ports(element->ports, first, last) : -EINVAL;
         case FIELD_PORTS:
@@ -73,12 +87,18 @@ static int write_field(SetField field, const Element *element, uint8_t *first, u
                 return write_prefix(&element->prefix, element->family, first, last);
         case FIELD_NAME:
                 return write_interface(element->name, first, last);
+        case FIELD_INTERFACE:
+                return write_interface(element->interface, first, last);
+        case FIELD_INDEX:
+                return write_index(element->ports, first, last);
         case FIELD_TARGET:
                 return write_address(&element->target, element->family, first, last);
         case FIELD_TARGET_PORT:
                 return write_ports((PortRange) { element->target_port, element->target_port }, first, last);
         case FIELD_END:
-        case FIELD_PROFILE:
+        case FIELD_GOTO_PROFILE:
+        case FIELD_GOTO_LIMIT:
+        case FIELD_GOTO_BALANCE:
         case _FIELD_MAX:
                 break;
         }
@@ -134,13 +154,14 @@ static int fill_key(struct nftnl_set_elem *elem, const SetSchema *schema, const 
         return 0;
 }
 
-static int fill_verdict(struct nftnl_set_elem *elem, const char *profile) {
+static int fill_verdict(struct nftnl_set_elem *elem, const ObjectSchema *object, const char *name) {
         char chain[OBJECT_NAME_SIZE];
 
-        if (!profile_name_is_valid(profile))
+        if (!object->name_is_valid(name))
                 return -EINVAL;
         nftnl_set_elem_set_u32(elem, NFTNL_SET_ELEM_VERDICT, (uint32_t) NFT_GOTO);
-        return nftnl_set_elem_set_str(elem, NFTNL_SET_ELEM_CHAIN, profile_chain_name(profile, chain)) < 0 ? -ENOMEM : 0;
+        object_chain_name(object, name, chain);
+        return nftnl_set_elem_set_str(elem, NFTNL_SET_ELEM_CHAIN, chain) < 0 ? -ENOMEM : 0;
 }
 
 static int fill_data(struct nftnl_set_elem *elem, const SetSchema *schema, const Element *element) {
@@ -149,8 +170,8 @@ static int fill_data(struct nftnl_set_elem *elem, const SetSchema *schema, const
 
         if (schema->data[0] == FIELD_END)
                 return 0;
-        if (schema->data[0] == FIELD_PROFILE)
-                return fill_verdict(elem, element->name);
+        if (field_object(schema->data[0]))
+                return fill_verdict(elem, field_object(schema->data[0]), element->name);
         r = encode_data(schema, element, &data);
         if (r < 0)
                 return r;
@@ -184,7 +205,7 @@ static size_t wire_size(const SetSchema *schema) {
 
         if (key.interval)
                 size += VALUE + key.size;
-        if (schema->data[0] == FIELD_PROFILE)
+        if (field_object(schema->data[0]))
                 size += VALUE + NUMBER + ATTRIBUTE + OBJECT_NAME_SIZE;
         else if (schema->data[0] != FIELD_END)
                 size += VALUE + set_data_layout(schema).size;

@@ -15,6 +15,7 @@ typedef struct RulesetOptions {
         uint32_t mark; /* host byte order; the bits of mask that are set on a packet that a profile allows */
         uint32_t mask;
         bool localhost; /* exposures are reachable by 127.0.0.1 on the host */
+        bool enforce;   /* what the profile of an exposed container does not allow is dropped */
 } RulesetOptions;
 
 /* The netlink socket that owns the table. Where it ends, the kernel removes the table. */
@@ -43,7 +44,7 @@ typedef enum TableState {
 
 typedef struct KernelState {
         TableState table;
-        bool skeleton_intact; /* chains, sets and rules are those that the options ask for, profile chains' too */
+        bool skeleton_intact; /* chains, sets and rules are those that the options ask for, of objects too */
         Elements elements;    /* sorted; names point into `names` */
         char **names;
         size_t n_names;
@@ -71,8 +72,8 @@ int nft_delete_table(NftSocket *nft);
 void nft_socket_set_shared(NftSocket *nft, bool shared);
 
 /* The rule at the top of DOCKER-USER in `ip filter` or `ip6 filter` that lets marked packets pass. It is known as ours
- * by its comment, "calico-exposed", which iptables reads as `-m comment`: so it is found again with an earlier mark, and
- * after iptables-restore has put it back in a form of its own. Rules without it are never touched. */
+ * by its comment, "calico-exposed", which iptables reads as `-m comment`: so it is found again with an earlier mark,
+ * and after iptables-restore has put it back in a form of its own. Rules without it are never touched. */
 typedef enum DockerUserState {
         DOCKER_USER_ABSENT,   /* there is no such chain */
         DOCKER_USER_IN_PLACE, /* the rule was there, first of the chain, once */

@@ -58,7 +58,7 @@ static int read_elements(Reader *reader, const FoundSet *set) {
         char name[OBJECT_NAME_SIZE];
 
         mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, CALICO_EXPOSED_TABLE);
-        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set_name(set->schema, set->profile, name));
+        mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set_name(set->schema, set->object, name));
         reader->take = NULL;
         reader->set = set;
         return nft_socket_request(reader->nft, request, reader_take, reader);

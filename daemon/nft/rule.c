@@ -175,6 +175,15 @@ void rule_load_payload(RuleWriter *writer, RulePayload payload, RuleSlot slot) {
         put_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, slot_register(slot));
 }
 
+void rule_load_number(RuleWriter *writer, uint32_t modulus) {
+        struct nftnl_expr *expression = add_expression(writer, "numgen");
+
+        put_u32(expression, NFTNL_EXPR_NG_DREG, slot_register(0));
+        put_u32(expression, NFTNL_EXPR_NG_MODULUS, modulus);
+        put_u32(expression, NFTNL_EXPR_NG_TYPE, NFT_NG_INCREMENTAL);
+        put_u32(expression, NFTNL_EXPR_NG_OFFSET, 0);
+}
+
 void rule_load_address_type(RuleWriter *writer, RuleSlot slot) {
         struct nftnl_expr *expression = add_expression(writer, "fib");
 

@@ -53,6 +53,8 @@ void rule_load_ct(RuleWriter *writer, uint32_t key, RuleSlot slot);
 /* direction: IP_CT_DIR_ORIGINAL, IP_CT_DIR_REPLY */
 void rule_load_ct_tuple(RuleWriter *writer, uint32_t key, uint8_t direction, RuleSlot slot);
 void rule_load_payload(RuleWriter *writer, RulePayload payload, RuleSlot slot);
+/* numgen inc mod MODULUS, at slot 0: 0, 1, 2... and round again, each rule with a counter of its own. */
+void rule_load_number(RuleWriter *writer, uint32_t modulus);
 /* fib daddr type */
 void rule_load_address_type(RuleWriter *writer, RuleSlot slot);
 

@@ -12,6 +12,8 @@
 /* nft's own numbering (enum datatypes in its include/datatype.h), which the kernel stores and gives back unread: with
  * them `nft list` writes "type inet_proto . inet_service". They are the format of nft's dumps and do not change. */
 enum {
+        TYPE_NFPROTO = 2,
+        TYPE_INTEGER = 4,
         TYPE_IPADDR = 7,
         TYPE_IP6ADDR = 8,
         TYPE_INET_PROTOCOL = 12,
@@ -32,33 +34,75 @@ enum { REGISTER_SIZE = 4 };
 #define BOTH_FAMILIES(line, ...) line("4", AF_INET, __VA_ARGS__), line("6", AF_INET6, __VA_ARGS__)
 #define TOP(suffix, af, set, what, text, ...) \
         { .name = set suffix, .family = af, .kind = what, .comment = text, __VA_ARGS__ }
-#define OF_PROFILE(suffix, af, set, what, text, ...) \
-        TOP(suffix, af, "-" set, what, text, .per_profile = true, __VA_ARGS__)
+#define OF_PROFILE(suffix, af, set, what, ...) \
+        TOP(suffix, af, "-" set, what, NULL, .object = &object_schemas[OBJECT_PROFILE], __VA_ARGS__)
+#define OF_LIMIT(suffix, af, set, what, ...) \
+        TOP(suffix, af, "-" set, what, NULL, .object = &object_schemas[OBJECT_LIMIT], __VA_ARGS__)
+/* The family is in the balance's own name. */
+#define OF_BALANCE(suffix, af, set, what, ...) \
+        TOP("", af, "-" set, what, NULL, .object = &object_schemas[OBJECT_BALANCE], __VA_ARGS__)
 
 #define KEY(...) .key = { __VA_ARGS__ }
 #define DATA(...) .data = { __VA_ARGS__ }
 
+#define ONE_HOST_ONE_PORT \
+        .shape = SHAPE_ONE_HOST | SHAPE_ONE_PORT, KEY(FIELD_HOST, FIELD_PROTOCOL, FIELD_PORT)
+#define ALL_HOSTS_ONE_PORT \
+        .shape = SHAPE_ALL_HOSTS | SHAPE_ONE_PORT, KEY(FIELD_PROTOCOL, FIELD_PORT)
+#define SOME_HOSTS_PORT_RANGE \
+        .shape = SHAPE_SOME_HOSTS | SHAPE_PORT_RANGE, KEY(FIELD_PREFIX, FIELD_PROTOCOL, FIELD_PORTS)
+#define ALL_HOSTS_PORT_RANGE \
+        .shape = SHAPE_ALL_HOSTS | SHAPE_PORT_RANGE, KEY(FIELD_PROTOCOL, FIELD_PORTS)
+
+const uint8_t address_families[] = { AF_INET, AF_INET6 };
+
 const SetSchema set_schemas[] = {
+        BOTH_FAMILIES(TOP, "addresses", ELEMENT_HOST_ADDRESS, "host addresses that may be used",
+                      KEY(FIELD_NFPROTO, FIELD_PREFIX)),
+        BOTH_FAMILIES(TOP, "hostlimit", ELEMENT_DNAT_LIMIT, "ports of one host address that not everybody may use",
+                      ONE_HOST_ONE_PORT, DATA(FIELD_GOTO_LIMIT)),
+        BOTH_FAMILIES(TOP, "limit", ELEMENT_DNAT_LIMIT, "ports that not everybody may use",
+                      ALL_HOSTS_ONE_PORT, DATA(FIELD_GOTO_LIMIT)),
+        BOTH_FAMILIES(TOP, "hostrangelimit", ELEMENT_DNAT_LIMIT, "likewise, ranges of ports of one host address",
+                      SOME_HOSTS_PORT_RANGE, DATA(FIELD_GOTO_LIMIT)),
+        BOTH_FAMILIES(TOP, "rangelimit", ELEMENT_DNAT_LIMIT, "likewise, ranges of ports",
+                      ALL_HOSTS_PORT_RANGE, DATA(FIELD_GOTO_LIMIT)),
         BOTH_FAMILIES(TOP, "host", ELEMENT_DNAT_HOST, "ports of one host address",
                       KEY(FIELD_ADDRESS, FIELD_PROTOCOL, FIELD_PORT), DATA(FIELD_TARGET, FIELD_TARGET_PORT)),
         BOTH_FAMILIES(TOP, "dnat", ELEMENT_DNAT, "ports of every host address",
                       KEY(FIELD_PROTOCOL, FIELD_PORT), DATA(FIELD_TARGET, FIELD_TARGET_PORT)),
+        BOTH_FAMILIES(TOP, "hostrange", ELEMENT_DNAT_RANGE, "ranges of ports of one host address",
+                      SOME_HOSTS_PORT_RANGE, DATA(FIELD_TARGET)),
         BOTH_FAMILIES(TOP, "range", ELEMENT_DNAT_RANGE, "ranges of ports, which keep their numbers",
-                      KEY(FIELD_PREFIX, FIELD_PROTOCOL, FIELD_PORTS), DATA(FIELD_TARGET)),
+                      ALL_HOSTS_PORT_RANGE, DATA(FIELD_TARGET)),
+        BOTH_FAMILIES(TOP, "hostbalance", ELEMENT_DNAT_BALANCE, "ports of one host address that containers share",
+                      ONE_HOST_ONE_PORT, DATA(FIELD_GOTO_BALANCE)),
+        BOTH_FAMILIES(TOP, "balance", ELEMENT_DNAT_BALANCE, "ports that containers share",
+                      ALL_HOSTS_ONE_PORT, DATA(FIELD_GOTO_BALANCE)),
+        BOTH_FAMILIES(TOP, "hostrangebalance", ELEMENT_DNAT_BALANCE, "likewise, ranges of ports of one host address",
+                      SOME_HOSTS_PORT_RANGE, DATA(FIELD_GOTO_BALANCE)),
+        BOTH_FAMILIES(TOP, "rangebalance", ELEMENT_DNAT_BALANCE, "likewise, ranges of ports",
+                      ALL_HOSTS_PORT_RANGE, DATA(FIELD_GOTO_BALANCE)),
         BOTH_FAMILIES(TOP, "endpoint", ELEMENT_ENDPOINT, "containers and their profiles",
-                      KEY(FIELD_ADDRESS), DATA(FIELD_PROFILE)),
-        BOTH_FAMILIES(TOP, "self", ELEMENT_HAIRPIN, "containers without neighbours, twice", .shape = SHAPE_HOST,
-                      KEY(FIELD_HOST, FIELD_ADDRESS)),
-        BOTH_FAMILIES(TOP, "hairpin", ELEMENT_HAIRPIN, "neighbours of a container, and the container",
-                      .shape = SHAPE_NETWORK, KEY(FIELD_PREFIX, FIELD_ADDRESS)),
+                      KEY(FIELD_ADDRESS), DATA(FIELD_GOTO_PROFILE)),
+        BOTH_FAMILIES(TOP, "neighbours", ELEMENT_NEIGHBOURS, "networks of containers, twice",
+                      KEY(FIELD_PREFIX, FIELD_PREFIX)),
+        BOTH_FAMILIES(TOP, "hairpin", ELEMENT_HAIRPIN, "containers without neighbours, twice",
+                      KEY(FIELD_ADDRESS, FIELD_ADDRESS)),
         { .name = "localnet", .kind = ELEMENT_LOCALNET, .comment = "interfaces on which we set route_localnet",
           KEY(FIELD_NAME) },
         { .name = "hairpinports", .kind = ELEMENT_HAIRPIN_PORT, .comment = "bridge ports which we set to hairpin",
           KEY(FIELD_NAME) },
-        BOTH_FAMILIES(OF_PROFILE, "allow", ELEMENT_ALLOW, NULL, .shape = SHAPE_ONE_PORT,
+        BOTH_FAMILIES(OF_PROFILE, "allow", ELEMENT_ALLOW, .shape = SHAPE_ONE_PORT,
                       KEY(FIELD_ADDRESS, FIELD_PROTOCOL, FIELD_PORT)),
-        BOTH_FAMILIES(OF_PROFILE, "range", ELEMENT_ALLOW, NULL, .shape = SHAPE_PORT_RANGE,
+        BOTH_FAMILIES(OF_PROFILE, "range", ELEMENT_ALLOW, .shape = SHAPE_PORT_RANGE,
                       KEY(FIELD_ADDRESS, FIELD_PROTOCOL, FIELD_PORTS)),
+        BOTH_FAMILIES(OF_LIMIT, "from", ELEMENT_LIMIT_FROM, KEY(FIELD_NFPROTO, FIELD_PREFIX)),
+        OF_LIMIT("", AF_UNSPEC, "interfaces", ELEMENT_LIMIT_INTERFACE, KEY(FIELD_INTERFACE)),
+        BOTH_FAMILIES(OF_BALANCE, "backends", ELEMENT_BACKEND, .shape = SHAPE_NEW_PORT,
+                      KEY(FIELD_INDEX), DATA(FIELD_TARGET, FIELD_TARGET_PORT)),
+        BOTH_FAMILIES(OF_BALANCE, "backends", ELEMENT_BACKEND, .shape = SHAPE_PORTS_KEPT,
+                      KEY(FIELD_INDEX), DATA(FIELD_TARGET)),
 };
 
 const size_t n_set_schemas = ELEMENTSOF(set_schemas);
@@ -67,6 +111,8 @@ const size_t n_set_schemas = ELEMENTSOF(set_schemas);
  * chain that binds a connection wins. The marks must be there before a forward chain at 0 decides. */
 const ChainSchema chain_schemas[] = {
         { .name = "exposed" },
+        { .name = "translate" },
+        { .name = "allowed" },
         { .name = "prerouting", .type = "nat", .hook = NF_INET_PRE_ROUTING, .priority = -105 },
         { .name = "output", .type = "nat", .hook = NF_INET_LOCAL_OUT, .priority = -105 },
         { .name = "guard", .type = "filter", .hook = NF_INET_PRE_ROUTING, .priority = -300 },
@@ -76,9 +122,23 @@ const ChainSchema chain_schemas[] = {
 
 const size_t n_chain_schemas = ELEMENTSOF(chain_schemas);
 
+const ObjectSchema *field_object(SetField field) {
+        switch (field) {
+        case FIELD_GOTO_PROFILE:
+                return &object_schemas[OBJECT_PROFILE];
+        case FIELD_GOTO_LIMIT:
+                return &object_schemas[OBJECT_LIMIT];
+        case FIELD_GOTO_BALANCE:
+                return &object_schemas[OBJECT_BALANCE];
+        default:
+                return NULL;
+        }
+}
+
 size_t field_size(SetField field, uint8_t family) {
         switch (field) {
         case FIELD_PROTOCOL:
+        case FIELD_NFPROTO:
                 return sizeof(uint8_t);
         case FIELD_PORT:
         case FIELD_PORTS:
@@ -90,9 +150,14 @@ size_t field_size(SetField field, uint8_t family) {
         case FIELD_TARGET:
                 return address_size(family);
         case FIELD_NAME:
+        case FIELD_INTERFACE:
                 return IFNAMSIZ;
+        case FIELD_INDEX:
+                return sizeof(uint32_t);
         case FIELD_END:
-        case FIELD_PROFILE: /* the kernel's own structure, not bytes of ours */
+        case FIELD_GOTO_PROFILE: /* the kernel's own structure, not bytes of ours */
+        case FIELD_GOTO_LIMIT:
+        case FIELD_GOTO_BALANCE:
         case _FIELD_MAX:
                 break;
         }
@@ -107,6 +172,8 @@ static uint32_t field_type(SetField field, uint8_t family) {
         switch (field) {
         case FIELD_PROTOCOL:
                 return TYPE_INET_PROTOCOL;
+        case FIELD_NFPROTO:
+                return TYPE_NFPROTO;
         case FIELD_PORT:
         case FIELD_PORTS:
         case FIELD_TARGET_PORT:
@@ -117,14 +184,30 @@ static uint32_t field_type(SetField field, uint8_t family) {
         case FIELD_TARGET:
                 return family == AF_INET ? TYPE_IPADDR : TYPE_IP6ADDR;
         case FIELD_NAME:
+        case FIELD_INTERFACE:
                 return TYPE_IFNAME;
-        case FIELD_PROFILE:
+        case FIELD_INDEX:
+                return TYPE_INTEGER;
+        case FIELD_GOTO_PROFILE:
+        case FIELD_GOTO_LIMIT:
+        case FIELD_GOTO_BALANCE:
                 return NFT_DATA_VERDICT;
         case FIELD_END:
         case _FIELD_MAX:
                 break;
         }
         return 0;
+}
+
+static uint32_t field_byteorder(SetField field) {
+        switch (field) {
+        case FIELD_NAME:
+        case FIELD_INTERFACE:
+        case FIELD_INDEX:
+                return BYTEORDER_HOST;
+        default:
+                return field_object(field) ? BYTEORDER_NONE : BYTEORDER_BIG;
+        }
 }
 
 static SetLayout layout_of(const SetField *fields, uint8_t family) {
@@ -134,10 +217,7 @@ static SetLayout layout_of(const SetField *fields, uint8_t family) {
                 layout.type = layout.type << TYPE_BITS | field_type(*fields, family);
                 layout.size += (uint32_t) field_padded_size(*fields, family);
                 layout.field_sizes[layout.n_fields++] = (uint8_t) field_size(*fields, family);
-                layout.byteorder = layout.n_fields > 1        ? BYTEORDER_NONE
-                                   : *fields == FIELD_NAME    ? BYTEORDER_HOST
-                                   : *fields == FIELD_PROFILE ? BYTEORDER_NONE
-                                                              : BYTEORDER_BIG;
+                layout.byteorder = layout.n_fields > 1 ? BYTEORDER_NONE : field_byteorder(*fields);
                 layout.interval |= *fields == FIELD_PREFIX || *fields == FIELD_PORTS;
         }
         return layout;
@@ -163,79 +243,78 @@ uint32_t set_flags(const SetSchema *schema) {
         return flags;
 }
 
-static bool has_shape(const Element *element, SetShape shape) {
-        switch (shape) {
-        case SHAPE_ONE_PORT:
-                return element->ports.first == element->ports.last;
-        case SHAPE_PORT_RANGE:
-                return element->ports.first != element->ports.last;
-        case SHAPE_HOST:
-                return element->prefix.length == address_size(element->family) * 8;
-        case SHAPE_NETWORK:
-                return element->prefix.length != address_size(element->family) * 8;
-        case SHAPE_ANY:
-                break;
-        }
-        return true;
+static bool is_of_all_hosts(const Element *element) {
+        const Prefix all = { { .family = element->family }, 0 };
+
+        return prefix_compare(&element->prefix, &all) == 0;
+}
+
+static unsigned shape_of(const Element *element) {
+        unsigned shape = element->ports.first == element->ports.last ? SHAPE_ONE_PORT : SHAPE_PORT_RANGE;
+
+        shape |= is_of_all_hosts(element) ? SHAPE_ALL_HOSTS : SHAPE_SOME_HOSTS;
+        if (element->prefix.length == address_size(element->family) * 8)
+                shape |= SHAPE_ONE_HOST;
+        return shape | (element->target_port != 0 ? SHAPE_NEW_PORT : SHAPE_PORTS_KEPT);
 }
 
 const SetSchema *set_schema_for_element(const Element *element) {
+        unsigned shape = shape_of(element);
+
         for (size_t i = 0; i < n_set_schemas; i++) {
                 const SetSchema *schema = &set_schemas[i];
 
                 if (schema->kind == element->kind && schema->family == element->family &&
-                    has_shape(element, schema->shape))
+                    (schema->shape & ~shape) == 0)
                         return schema;
         }
         return NULL;
 }
 
-const char *profile_chain_name(const char *profile, char buffer[static OBJECT_NAME_SIZE]) {
-        snprintf(buffer, OBJECT_NAME_SIZE, PROFILE_CHAIN_PREFIX "%s", profile);
+bool set_is_of_object(const SetSchema *schema, const ObjectSchema *object, const char *name) {
+        return schema->object == object && (!object->has_set || object->has_set(schema, name));
+}
+
+const char *set_name(const SetSchema *schema, const char *object, char buffer[static OBJECT_NAME_SIZE]) {
+        snprintf(buffer, OBJECT_NAME_SIZE, "%s%s%s", schema->object ? schema->object->prefix : "",
+                 schema->object ? object : "", schema->name);
         return buffer;
 }
 
-bool profile_name_is_valid(const char *profile) {
-        size_t size = strlen(profile);
-
-        return size > 0 && size < PROFILE_NAME_SIZE &&
-               strspn(profile, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == size;
-}
-
-const char *profile_of_chain(const char *chain) {
-        size_t prefix = strlen(PROFILE_CHAIN_PREFIX);
-
-        if (strncmp(chain, PROFILE_CHAIN_PREFIX, prefix) != 0 || !profile_name_is_valid(chain + prefix))
-                return NULL;
-        return chain + prefix;
-}
-
-const char *set_name(const SetSchema *schema, const char *profile, char buffer[static OBJECT_NAME_SIZE]) {
-        snprintf(buffer, OBJECT_NAME_SIZE, "%s%s%s", schema->per_profile ? PROFILE_CHAIN_PREFIX : "",
-                 schema->per_profile ? profile : "", schema->name);
-        return buffer;
-}
-
-/* A profile's set is the profile's chain name and a suffix of ours; the suffixes have one length, so that a profile
- * whose own name ends like a suffix is not mistaken. */
-static bool name_matches(const SetSchema *schema, const char *name, char profile[static PROFILE_NAME_SIZE]) {
-        size_t size = strlen(name), suffix = strlen(schema->name);
-        size_t prefix = strlen(PROFILE_CHAIN_PREFIX);
-
-        profile[0] = '\0';
-        if (!schema->per_profile)
-                return strcmp(schema->name, name) == 0;
-        if (size <= prefix + suffix || size - prefix - suffix >= PROFILE_NAME_SIZE ||
-            strncmp(name, PROFILE_CHAIN_PREFIX, prefix) != 0 || strcmp(name + size - suffix, schema->name) != 0)
-                return false;
-        memcpy(profile, name + prefix, size - prefix - suffix);
-        profile[size - prefix - suffix] = '\0';
-        return profile_name_is_valid(profile);
-}
-
-const SetSchema *set_schema_for_name(const char *name, char profile[static PROFILE_NAME_SIZE]) {
+const char *object_set_name(ObjectKind object, ElementKind kind, uint8_t family, const char *name,
+                            char buffer[static OBJECT_NAME_SIZE]) {
         for (size_t i = 0; i < n_set_schemas; i++)
-                if (name_matches(&set_schemas[i], name, profile))
+                if (set_schemas[i].kind == kind && set_schemas[i].family == family &&
+                    set_is_of_object(&set_schemas[i], &object_schemas[object], name))
+                        return set_name(&set_schemas[i], name, buffer);
+        return strcpy(buffer, "");
+}
+
+const char *family_set_name(const char *name, uint8_t family, char buffer[static OBJECT_NAME_SIZE]) {
+        snprintf(buffer, OBJECT_NAME_SIZE, "%s%s", name, family == AF_INET ? "4" : "6");
+        return buffer;
+}
+
+/* An object's set is its chain's name and a suffix of ours. Of one kind of object no suffix ends like another, so that
+ * a profile whose own name ends like a suffix is not mistaken. */
+static bool name_matches(const SetSchema *schema, const char *name, char object[static OBJECT_NAME_SIZE]) {
+        size_t size = strlen(name), suffix = strlen(schema->name);
+        size_t prefix = schema->object ? strlen(schema->object->prefix) : 0;
+
+        object[0] = '\0';
+        if (!schema->object)
+                return strcmp(schema->name, name) == 0;
+        if (size >= OBJECT_NAME_SIZE || size <= prefix + suffix ||
+            strncmp(name, schema->object->prefix, prefix) != 0 || strcmp(name + size - suffix, schema->name) != 0)
+                return false;
+        memcpy(object, name + prefix, size - prefix - suffix);
+        object[size - prefix - suffix] = '\0';
+        return schema->object->name_is_valid(object) && set_is_of_object(schema, schema->object, object);
+}
+
+const SetSchema *set_schema_for_name(const char *name, char object[static OBJECT_NAME_SIZE]) {
+        for (size_t i = 0; i < n_set_schemas; i++)
+                if (name_matches(&set_schemas[i], name, object))
                         return &set_schemas[i];
         return NULL;
 }

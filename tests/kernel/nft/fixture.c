@@ -122,11 +122,65 @@ Element endpoint(const char *container, const char *name) {
         return (Element) { .kind = ELEMENT_ENDPOINT, .family = at.family, .address = at, .name = name };
 }
 
-Element hairpin(const char *neighbours, const char *container) {
+/* Of the family of `within`, which is its prefix. */
+static Element of_prefix(ElementKind kind, const char *within, const char *name) {
+        Prefix parsed = prefix(within);
+
+        return (Element) { .kind = kind, .family = parsed.address.family, .prefix = parsed, .name = name };
+}
+
+Element neighbours(const char *network) {
+        return of_prefix(ELEMENT_NEIGHBOURS, network, "");
+}
+
+Element hairpin(const char *container) {
         Address at = address(container);
 
-        return (Element) { .kind = ELEMENT_HAIRPIN, .family = at.family, .prefix = prefix(neighbours), .address = at,
-                           .name = "" };
+        return (Element) { .kind = ELEMENT_HAIRPIN, .family = at.family, .address = at, .name = "" };
+}
+
+Element host_addresses(const char *addresses) {
+        return of_prefix(ELEMENT_HOST_ADDRESS, addresses, "");
+}
+
+Element limit(const char *name) {
+        return (Element) { .kind = ELEMENT_LIMIT, .name = name };
+}
+
+Element limit_from(const char *name, const char *sources) {
+        return of_prefix(ELEMENT_LIMIT_FROM, sources, name);
+}
+
+Element limit_interface(const char *name, const char *interface) {
+        return (Element) { .kind = ELEMENT_LIMIT_INTERFACE, .name = name, .interface = interface };
+}
+
+static Element ports_of(ElementKind kind, const char *hosts, Protocol protocol, uint16_t first, uint16_t last,
+                        const char *name) {
+        Element element = of_prefix(kind, hosts, name);
+
+        element.protocol = (uint8_t) protocol;
+        element.ports = (PortRange) { first, last };
+        return element;
+}
+
+Element dnat_limit(const char *hosts, Protocol protocol, uint16_t first, uint16_t last, const char *name) {
+        return ports_of(ELEMENT_DNAT_LIMIT, hosts, protocol, first, last, name);
+}
+
+Element dnat_balance(const char *hosts, Protocol protocol, uint16_t first, uint16_t last, const char *name) {
+        return ports_of(ELEMENT_DNAT_BALANCE, hosts, protocol, first, last, name);
+}
+
+Element balance(const char *name) {
+        return (Element) { .kind = ELEMENT_BALANCE, .name = name };
+}
+
+Element backend(const char *name, uint16_t index, const char *target, uint16_t target_port) {
+        Address to = address(target);
+
+        return (Element) { .kind = ELEMENT_BACKEND, .family = to.family, .ports = { index, index }, .name = name,
+                           .target = to, .target_port = target_port };
 }
 
 Element localnet(const char *interface) {
@@ -215,7 +269,51 @@ void settle(Fixture *fixture) {
         kernel_state_done(&state);
 }
 
+static void want_limits(Fixture *fixture) {
+        want(fixture, limit(LIMIT_F));
+        want(fixture, limit_from(LIMIT_F, "10.0.0.0/8"));
+        want(fixture, limit_from(LIMIT_F, "192.0.2.1"));
+        want(fixture, limit_from(LIMIT_F, "fd00:5::/32"));
+        want(fixture, limit(LIMIT_I));
+        want(fixture, limit_interface(LIMIT_I, "eth0"));
+        want(fixture, limit(LIMIT_IL));
+        want(fixture, limit_interface(LIMIT_IL, "enp0s31f6.1234")); /* the longest name but one */
+        want(fixture, limit_interface(LIMIT_IL, "lo"));
+        want(fixture, limit(LIMIT_FIL));
+        want(fixture, limit_from(LIMIT_FIL, "0.0.0.0/0"));
+        want(fixture, limit_interface(LIMIT_FIL, "eth0"));
+        want(fixture, limit_interface(LIMIT_FIL, "lo"));
+        want(fixture, dnat_limit("0.0.0.0/0", PROTOCOL_TCP, 8080, 8080, LIMIT_F));
+        want(fixture, dnat_limit("::/0", PROTOCOL_TCP, 8080, 8080, LIMIT_F));
+        want(fixture, dnat_limit("127.0.0.1", PROTOCOL_TCP, 81, 81, LIMIT_I));
+        want(fixture, dnat_limit("0.0.0.0/0", PROTOCOL_UDP, 30000, 30100, LIMIT_IL));
+        want(fixture, dnat_limit("2001:db8:1::1", PROTOCOL_UDP, 53, 53, LIMIT_FIL));
+}
+
+static void want_balances(Fixture *fixture) {
+        want(fixture, balance(BALANCE4));
+        want(fixture, backend(BALANCE4, 0, "172.18.0.2", 80));
+        want(fixture, backend(BALANCE4, 1, "172.18.0.3", 80));
+        want(fixture, balance(BALANCE4_RANGE));
+        want(fixture, backend(BALANCE4_RANGE, 0, "172.18.0.2", 0));
+        want(fixture, backend(BALANCE4_RANGE, 1, "172.18.0.3", 0));
+        want(fixture, backend(BALANCE4_RANGE, 2, "172.18.0.4", 0));
+        want(fixture, balance(BALANCE6));
+        want(fixture, backend(BALANCE6, 0, "fd00:1::2", 80));
+        want(fixture, balance(BALANCE6_RANGE));
+        want(fixture, backend(BALANCE6_RANGE, 0, "fd00:1::2", 0));
+        want(fixture, backend(BALANCE6_RANGE, 1, "fd00:1::3", 0));
+        want(fixture, dnat_balance("0.0.0.0/0", PROTOCOL_TCP, 90, 90, BALANCE4));
+        want(fixture, dnat_balance("203.0.113.1", PROTOCOL_SCTP, 40000, 40100, BALANCE4_RANGE));
+        want(fixture, dnat_balance("::/0", PROTOCOL_UDP, 90, 90, BALANCE6));
+        want(fixture, dnat_balance("::/0", PROTOCOL_UDP, 40000, 40100, BALANCE6_RANGE));
+}
+
 void want_everything(Fixture *fixture) {
+        want_limits(fixture);
+        want_balances(fixture);
+        want(fixture, host_addresses("0.0.0.0/0"));
+        want(fixture, host_addresses("2001:db8::/32"));
         want(fixture, profile("web"));
         want(fixture, profile("a.b_c-allow4"));
         want(fixture, allow("web", "172.18.0.2", PROTOCOL_TCP, 80, 80));
@@ -227,9 +325,10 @@ void want_everything(Fixture *fixture) {
         want(fixture, endpoint("172.18.0.2", "web"));
         want(fixture, endpoint("172.18.0.3", "a.b_c-allow4"));
         want(fixture, endpoint("fd00:1::2", "web"));
-        want(fixture, hairpin("172.18.0.0/16", "172.18.0.2"));
-        want(fixture, hairpin("192.168.0.7/32", "192.168.0.7"));
-        want(fixture, hairpin("fd00:1::/64", "fd00:1::2"));
+        want(fixture, neighbours("172.18.0.0/16"));
+        want(fixture, hairpin("192.168.0.7"));
+        want(fixture, neighbours("fd00:1::/64"));
+        want(fixture, hairpin("fd00:2::7"));
         want(fixture, localnet("br-0123456789a")); /* the longest name but one */
         want(fixture, localnet("docker0"));
         want(fixture, hairpin_port("veth1a2b3c4"));

@@ -35,7 +35,17 @@ Prefix prefix(const char *text);
 Element profile(const char *name);
 Element allow(const char *name, const char *container, Protocol protocol, uint16_t first, uint16_t last);
 Element endpoint(const char *container, const char *name);
-Element hairpin(const char *neighbours, const char *container);
+Element neighbours(const char *network);
+Element hairpin(const char *container);
+Element host_addresses(const char *addresses);
+Element limit(const char *name);
+Element limit_from(const char *name, const char *sources);
+Element limit_interface(const char *name, const char *interface);
+Element balance(const char *name);
+Element backend(const char *name, uint16_t index, const char *target, uint16_t target_port);
+/* hosts: a host address, or all: 0.0.0.0/0, ::/0 */
+Element dnat_limit(const char *hosts, Protocol protocol, uint16_t first, uint16_t last, const char *name);
+Element dnat_balance(const char *hosts, Protocol protocol, uint16_t first, uint16_t last, const char *name);
 Element localnet(const char *interface);
 Element hairpin_port(const char *interface);
 Element dnat(Protocol protocol, uint16_t port, const char *target, uint16_t target_port);
@@ -52,6 +62,16 @@ void settle(Fixture *fixture);
 void assert_settled(Fixture *fixture, TableState table);
 /* *ret as nft_read() gives it; to be freed by kernel_state_done(). */
 void read_state(Fixture *fixture, KernelState *ret);
+
+/* Names of limits and balances: see element.h. */
+#define LIMIT_F "limit-f-00000000000000f1"
+#define LIMIT_I "limit-i-00000000000000a1"
+#define LIMIT_IL "limit-il-00000000000000a2"
+#define LIMIT_FIL "limit-fil-00000000000000c1"
+#define BALANCE4 "balance4-2-0000000000000b41"
+#define BALANCE4_RANGE "balance4-3r-0000000000000b42"
+#define BALANCE6 "balance6-1-0000000000000b61"
+#define BALANCE6_RANGE "balance6-2r-0000000000000b62"
 
 /* One of each kind, both families, and the awkward ones. */
 void want_everything(Fixture *fixture);

@@ -71,11 +71,18 @@ int network_setup(void **state) {
         run("ip link add br0 type bridge; ip link set br0 up");
         run("ip addr add 172.18.0.1/16 dev br0; ip addr add fd00:1::1/64 dev br0 nodad");
         connect_place(network, OUTSIDE, "out0", "203.0.113.2/24", "2001:db8:1::2/64", "203.0.113.1", "2001:db8:1::1");
+        connect_place(network, ELSEWHERE, "out1", "198.51.100.2/24", "2001:db8:2::2/64", "198.51.100.1",
+                      "2001:db8:2::1");
         connect_place(network, ONE, "port1", "172.18.0.2/16", "fd00:1::2/64", "172.18.0.1", "fd00:1::1");
         connect_place(network, TWO, "port2", "172.18.0.3/16", "fd00:1::3/64", "172.18.0.1", "fd00:1::1");
+        connect_place(network, THREE, "port3", "172.18.0.4/16", "fd00:1::4/64", "172.18.0.1", "fd00:1::1");
         enter(network, HOST);
         run("ip addr add 203.0.113.1/24 dev out0; ip addr add 2001:db8:1::1/64 dev out0 nodad");
+        run("ip addr add 198.51.100.1/24 dev out1; ip addr add 2001:db8:2::1/64 dev out1 nodad");
+        run("ip link set port3 master br0");
         run("ip link set port1 master br0; ip link set port2 master br0; bridge link set dev port1 hairpin on");
+        want(network->fixture, host_addresses("0.0.0.0/0"));
+        want(network->fixture, host_addresses("::/0"));
         *state = network;
         return 0;
 }
@@ -134,6 +141,18 @@ int open_server(const Network *network, Place place, int type, const char *text,
         fd = open_bound(type, text, port);
         if (type == SOCK_STREAM)
                 assert_return_code(listen(fd, 8), errno);
+        enter(network, HOST);
+        return fd;
+}
+
+int open_client(const Network *network, Place place, const char *source, int type, const char *text, uint16_t port) {
+        struct sockaddr_storage to;
+        socklen_t size = make_sockaddr(text, port, &to);
+        int fd;
+
+        enter(network, place);
+        fd = open_bound(type, source ? source : to.ss_family == AF_INET ? "0.0.0.0" : "::", 0);
+        (void) connect(fd, (struct sockaddr *) &to, size);
         enter(network, HOST);
         return fd;
 }
@@ -204,17 +223,11 @@ static Reach reach_datagram(int client, int server, int timeout) {
 
 static Reach reach_within(const Network *network, Place from, const char *source, int type, const char *text,
                           uint16_t port, int server, int timeout) {
-        struct sockaddr_storage to;
-        socklen_t size = make_sockaddr(text, port, &to);
-        Reach result;
-        int client;
+        int client = open_client(network, from, source, type, text, port);
+        Reach result = type == SOCK_STREAM ? reach_stream(client, server, timeout)
+                                           : reach_datagram(client, server, timeout);
 
-        enter(network, from);
-        client = open_bound(type, source ? source : to.ss_family == AF_INET ? "0.0.0.0" : "::", 0);
-        (void) connect(client, (struct sockaddr *) &to, size);
-        result = type == SOCK_STREAM ? reach_stream(client, server, timeout) : reach_datagram(client, server, timeout);
         close_fd(client);
-        enter(network, HOST);
         return result;
 }
 

@@ -3,17 +3,21 @@
 
 #include "tests/kernel/nft/fixture.h"
 
-/* A host with two containers on a bridge and somebody outside, each a network namespace:
+/* A host with three containers on a bridge, somebody outside and somebody on another network, each a network namespace:
  *
- *      outside 203.0.113.2 --- 203.0.113.1 host br0 172.18.0.1 --- one 172.18.0.2, two 172.18.0.3
- *          2001:db8:1::2       2001:db8:1::1        fd00:1::1      fd00:1::2,      fd00:1::3
+ *    outside 203.0.113.2 --- out0 203.0.113.1 host br0 172.18.0.1 --- one, two, three: 172.18.0.2, .3, .4
+ *            2001:db8:1::2        2001:db8:1::1        fd00:1::1                       fd00:1::2, ::3, ::4
+ *  elsewhere 198.51.100.2 -- out1 198.51.100.1
+ *            2001:db8:2::2        2001:db8:2::1
  *
- * The fixture's own namespace is the host. */
+ * The fixture's own namespace is the host. All its addresses may be used. */
 typedef enum Place {
         HOST,
         OUTSIDE,
+        ELSEWHERE,
         ONE,
         TWO,
+        THREE,
         _PLACE_MAX,
 } Place;
 
@@ -32,6 +36,9 @@ void enter(const Network *network, Place place);
 
 /* A socket of the place, bound to address and port (0: any). type: SOCK_STREAM (then it listens), SOCK_DGRAM. */
 int open_server(const Network *network, Place place, int type, const char *address, uint16_t port);
+
+/* A socket of the place, bound to source (NULL: any), on its way to address:port. */
+int open_client(const Network *network, Place place, const char *source, int type, const char *address, uint16_t port);
 
 typedef struct Reach {
         bool reached;

@@ -34,18 +34,39 @@ static void types_and_rules_are_readable(void **state) {
         assert_contains(text, "type ipv6_addr . ipv6_addr\n\t\tflags interval\n");
         assert_contains(text, "type ifname\n");
         assert_contains(text, "tcp . 8080 : 172.18.0.2 . 80");
-        assert_contains(text, "0.0.0.0/0 . udp . 30000-30100 : 172.18.0.2");
+        assert_contains(text, "udp . 30000-30100 : 172.18.0.2");
         assert_contains(text, "203.0.113.1 . tcp . 30000-30100 : 172.18.0.2");
         assert_contains(text, "172.18.0.2 : goto profile-web");
-        assert_contains(text, "172.18.0.0/16 . 172.18.0.2");
+        assert_contains(text, "172.18.0.0/16 . 172.18.0.0/16");
         assert_contains(text, "\"br-0123456789a\"");
         assert_contains(text, "\t\tdnat ip to ip daddr . meta l4proto . th dport map @host4\n");
-        assert_contains(text, "\t\tfib daddr type local goto exposed\n");
+        assert_contains(text, "\t\tfib daddr type local meta nfproto . ip daddr @addresses4 goto exposed\n");
+        assert_contains(text, "type inet_proto . inet_service : verdict\n\t\tflags interval\n");
+        assert_contains(text, "type nf_proto . ipv6_addr\n\t\tflags interval\n");
+        assert_contains(text, "typeof numgen inc mod 2 : ip daddr . tcp dport\n");
+        assert_contains(text, "typeof numgen inc mod 3 : ip daddr\n");
+        assert_contains(text, "typeof numgen inc mod 1 : ip6 daddr . tcp dport\n");
+        assert_contains(text, "typeof numgen inc mod 2 : ip6 daddr\n");
+        assert_contains(text, "0 : 172.18.0.2 . 80");
+        assert_contains(text, "tcp . 8080 : goto " LIMIT_F);
+        assert_contains(text, "127.0.0.1 . tcp . 81 : goto " LIMIT_I);
+        assert_contains(text, "udp . 30000-30100 : goto " LIMIT_IL);
+        assert_contains(text, "sctp . 40000-40100 : goto " BALANCE4_RANGE);
+        assert_contains(text, "ipv4 . 10.0.0.0/8");
+        assert_contains(text, "\t\tmeta nfproto ipv4 meta l4proto . th dport vmap @limit4\n");
+        assert_contains(text, "\t\tip6 daddr . meta l4proto . th dport vmap @hostrangebalance6\n");
+        assert_contains(text, "\t\tiifname @" LIMIT_FIL "-interfaces meta nfproto . ip saddr @" LIMIT_FIL
+                              "-from4 goto translate\n");
+        assert_contains(text, "\t\toif \"lo\" goto translate\n");
+        assert_contains(text, "\t\tmeta l4proto tcp dnat ip to numgen inc mod 2 map @" BALANCE4 "-backends\n");
+        assert_contains(text, "\t\tdnat ip6 to numgen inc mod 2 map @" BALANCE6_RANGE "-backends\n");
+        assert_contains(text, "\t\tct status dnat meta mark set meta mark | 0x00000080 accept\n");
         assert_contains(text, "\t\tiif != \"lo\" ip daddr 127.0.0.0/8 drop");
         assert_contains(text, "\t\tct status dnat ct reply ip saddr vmap @endpoint4\n");
-        assert_contains(text, "\t\tct status dnat ip saddr . ip daddr @hairpin4 masquerade\n");
-        assert_contains(text, "\t\tct direction original ip daddr . meta l4proto . th dport @profile-web-allow4 "
-                              "meta mark set meta mark | 0x00000080 accept\n");
+        assert_contains(text, "\t\tct status dnat meta mark & 0x00000080 == 0x00000080 ip saddr . ip daddr "
+                              "@neighbours4 masquerade\n");
+        assert_contains(text, "\t\tct direction original ip daddr . meta l4proto . th dport @profile-web-allow4 goto "
+                              "allowed\n");
         assert_contains(text, "\t\tct direction reply ip6 saddr . meta l4proto . th sport @profile-web-range6 ");
         free(text);
 }
@@ -75,7 +96,8 @@ static void listing_can_be_loaded(void **state) {
         Fixture *fixture = *state;
         char *listing, *again;
 
-        fixture->options = (RulesetOptions) { .mark = 0x1200, .mask = 0xff00, .localhost = false };
+        fixture->options = (RulesetOptions) { .mark = 0x1200, .mask = 0xff00, .localhost = false,
+                                              .enforce = true };
         want_everything(fixture);
         settle(fixture);
         listing = output_of("%s list ruleset", nft());

@@ -93,7 +93,8 @@ static void assert_fails_cleanly(Fixture *fixture, Operation operation) {
                 remaining = ++n;
                 r = operation(fixture);
                 remaining = 0;
-                if (failed && r != -ENOMEM)
+                /* qsort() gets along without: then what was read is right all the same. */
+                if (failed && r != -ENOMEM && !(r == 0 && operation == read_all))
                         fail_msg("allocation %lu failed, and that gave %d", n, r);
         } while (failed);
         assert_int_equal(r, 0);

@@ -17,8 +17,8 @@ static void expose_one(Fixture *fixture) {
         want(fixture, profile("web"));
         want(fixture, endpoint("172.18.0.2", "web"));
         want(fixture, endpoint("fd00:1::2", "web"));
-        want(fixture, hairpin("172.18.0.0/16", "172.18.0.2"));
-        want(fixture, hairpin("fd00:1::/64", "fd00:1::2"));
+        want(fixture, neighbours("172.18.0.0/16"));
+        want(fixture, neighbours("fd00:1::/64"));
         for (size_t i = 0; i < ELEMENTSOF(protocols); i++) {
                 want(fixture, allow("web", "172.18.0.2", protocols[i], 80, 80));
                 want(fixture, allow("web", "fd00:1::2", protocols[i], 80, 80));
@@ -116,7 +116,10 @@ static void a_container_without_neighbours_reaches_itself(void **state) {
         enter(network, HOST);
         run("ip route add 192.168.0.7 via 172.18.0.2");
         want(fixture, dnat(PROTOCOL_TCP, 8080, "192.168.0.7", 80));
-        want(fixture, hairpin("192.168.0.7/32", "192.168.0.7"));
+        want(fixture, hairpin("192.168.0.7"));
+        want(fixture, profile("web"));
+        want(fixture, allow("web", "192.168.0.7", PROTOCOL_TCP, 80, 80));
+        want(fixture, endpoint("192.168.0.7", "web"));
         settle(fixture);
         server = open_server(network, ONE, SOCK_STREAM, "192.168.0.7", 80);
         assert_reached(reach(network, ONE, "192.168.0.7", SOCK_STREAM, "203.0.113.1", 8080, server), "172.18.0.1", 80);

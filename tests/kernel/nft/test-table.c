@@ -77,6 +77,33 @@ static void a_profile_comes_and_goes_with_its_members(void **state) {
         }
 }
 
+/* In one transaction each: what has the old name goes, what has the new one comes. */
+static void limits_and_balances_are_replaced(void **state) {
+        static const char *const balances[] = { "balance4-2-0000000000000001", "balance4-3-0000000000000001",
+                                                "balance4-2r-0000000000000001" };
+        static const char *const limits[] = { "limit-f-0000000000000001", "limit-fi-0000000000000001",
+                                              "limit-fil-0000000000000001" };
+        Fixture *fixture = *state;
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(balances); i++) {
+                const char *to = balances[i % ELEMENTSOF(balances)], *past = limits[i % ELEMENTSOF(limits)];
+                uint16_t port = strchr(to, 'r') ? 0 : 80;
+
+                elements_done(&fixture->desired);
+                want(fixture, balance(to));
+                want(fixture, backend(to, 0, "172.18.0.2", port));
+                want(fixture, backend(to, 1, "172.18.0.3", port));
+                want(fixture, dnat_balance("0.0.0.0/0", PROTOCOL_TCP, 80, 80, to));
+                want(fixture, limit(past));
+                want(fixture, limit_from(past, "10.0.0.0/8"));
+                if (strchr(past + strlen("limit-"), 'i'))
+                        want(fixture, limit_interface(past, "eth0"));
+                want(fixture, dnat_limit("0.0.0.0/0", PROTOCOL_TCP, 80, 80, past));
+                want(fixture, dnat_limit("203.0.113.1", PROTOCOL_TCP, 90, 99, past));
+                settle(fixture);
+        }
+}
+
 static void ranges_touch_but_do_not_overlap(void **state) {
         Fixture *fixture = *state;
         Plan plan = {};
@@ -104,14 +131,15 @@ static void ten_thousand_elements_read_back(void **state) {
 
         want(fixture, profile("a-name-as-long-as-a-profiles-name-can-be-in-the-kernel-0123456"));
         for (uint16_t i = 0; i < 2500; i++) {
-                Element elements[4];
+                Element elements[5];
 
                 snprintf(container, sizeof(container), "10.0.%u.%u", i / 250, i % 250 + 1);
                 snprintf(container6, sizeof(container6), "fd00::%x", i);
                 elements[0] = dnat(PROTOCOL_TCP, (uint16_t) (1000 + i), container, i);
                 elements[1] = dnat_host("2001:db8::1", PROTOCOL_UDP, (uint16_t) (1000 + i), "fd00::1", i);
                 elements[2] = endpoint(container, fixture->desired.items[0].name);
-                elements[3] = hairpin(container6, container6);
+                elements[3] = hairpin(container6);
+                elements[4] = allow(fixture->desired.items[0].name, container6, PROTOCOL_TCP, i, i);
                 for (size_t k = 0; k < ELEMENTSOF(elements); k++)
                         assert_int_equal(elements_append(&fixture->desired, &elements[k]), 0);
         }
@@ -123,7 +151,7 @@ static void ten_thousand_elements_read_back(void **state) {
         settle(fixture);
 }
 
-/* Of these 700 fill a message. They go with their namespace: to take them out one by one costs the kernel seconds. */
+/* Of these 700 fill a message. Taking one out costs the kernel a look at each that was there before it. */
 static void a_thousand_ranges_read_back(void **state) {
         Fixture *fixture = *state;
 
@@ -131,6 +159,10 @@ static void a_thousand_ranges_read_back(void **state) {
                 want(fixture, dnat_range("2001:db8::1", PROTOCOL_UDP, (uint16_t) (4 * i), (uint16_t) (4 * i + 3),
                                          "fd00::2"));
         settle(fixture);
+        unwant(fixture, dnat_range("2001:db8::1", PROTOCOL_UDP, 2000, 2003, "fd00::2"));
+        settle(fixture);
+        elements_done(&fixture->desired);
+        settle(fixture); /* all at once */
 }
 
 static void an_empty_plan_does_nothing(void **state) {
@@ -189,14 +221,21 @@ static void what_no_set_can_hold_is_refused(void **state) {
         Element wrong[] = {
                 dnat(PROTOCOL_TCP, 80, "172.18.0.2", 80),
                 localnet("a-name-of-sixteen"),
+                limit("limit-f-1"),
+                balance("balance4-0-0000000000000001"),
+                dnat_limit("0.0.0.0/0", PROTOCOL_TCP, 80, 80, "profile-web"),
+                dnat_balance("0.0.0.0/0", PROTOCOL_TCP, 80, 80, LIMIT_F),
+                limit_interface(LIMIT_I, "a-name-of-sixteen"),
+                host_addresses("10.0.0.0/8"),
                 profile("with space"),
                 endpoint("172.18.0.2", ""),
-                hairpin("172.18.0.0/16", "172.18.0.2"),
+                neighbours("172.18.0.0/16"),
         };
 
         settle(fixture);
         wrong[0].target = address("fd00::1"); /* in the map of the other family */
-        wrong[4].prefix.address.bytes[3] = 1; /* bits behind the prefix's length */
+        wrong[ELEMENTSOF(wrong) - 1].prefix.address.bytes[3] = 1; /* bits behind the prefix's length */
+        wrong[ELEMENTSOF(wrong) - 4].prefix.address.bytes[3] = 1;
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
                 Plan plan = { .add = { &wrong[i], 1, 1 } };
 
@@ -211,8 +250,10 @@ static void new_options_show_as_another_skeleton(void **state) {
 
         want_everything(fixture);
         settle(fixture);
-        for (int i = 0; i < 3; i++) {
-                if (i == 0)
+        for (int i = 0; i < 4; i++) {
+                if (i == 3)
+                        fixture->options.enforce = true;
+                else if (i == 0)
                         fixture->options.localhost = false;
                 else if (i == 1)
                         fixture->options.mark = fixture->options.mask = 0x100;
@@ -233,6 +274,7 @@ int main(void) {
                 NFT_TEST(elements_come_and_go),
                 NFT_TEST(data_is_replaced_in_place),
                 NFT_TEST(a_profile_comes_and_goes_with_its_members),
+                NFT_TEST(limits_and_balances_are_replaced),
                 NFT_TEST(ranges_touch_but_do_not_overlap),
                 NFT_TEST(ten_thousand_elements_read_back),
                 NFT_TEST(a_thousand_ranges_read_back),

@@ -138,6 +138,8 @@ static FakeRoute find_route(const char *path) {
                 return ROUTE_EVENTS;
         if (strstr(path, "/containers/json"))
                 return ROUTE_LIST;
+        if (strstr(path, "/images/"))
+                return ROUTE_IMAGE;
         return strstr(path, "/containers/") ? ROUTE_INSPECT : ROUTE_OTHER;
 }
 
@@ -263,6 +265,7 @@ FakeEngine *fake_engine_new(sd_event *event, const char *path) {
         engine->answers[ROUTE_PING].body = "OK";
         engine->answers[ROUTE_LIST].body = "[]\n";
         engine->answers[ROUTE_LIST].chunked = true;
+        engine->answers[ROUTE_IMAGE].body = "{\"Id\":\"sha256:1\",\"Config\":{\"Labels\":{\"calico.expose\":\"80\"}}}";
         fake_engine_start(engine);
         return engine;
 }

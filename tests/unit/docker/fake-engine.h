@@ -14,6 +14,7 @@ typedef enum FakeRoute {
         ROUTE_EVENTS,
         ROUTE_LIST,
         ROUTE_INSPECT,
+        ROUTE_IMAGE,
         ROUTE_OTHER,
         _ROUTE_MAX,
 } FakeRoute;

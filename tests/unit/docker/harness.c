@@ -57,7 +57,24 @@ static void on_events_lost(void *userdata, const char *reason) {
         write_line(userdata, "lost: %s", reason);
 }
 
+static char *describe_ports(const DockerList *list) {
+        char address[ADDRESS_TEXT_SIZE], *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+
+        for (size_t i = 0; i < list->n_host_ports; i++) {
+                const HostPort *port = &list->host_ports[i];
+
+                fprintf(file, "%s %u %s %s %s;", protocol_to_string(port->protocol), port->port,
+                        port->family == AF_INET ? "IPv4" : port->family == AF_INET6 ? "IPv6" : "both",
+                        address_format(&port->address, address), port->user);
+        }
+        fclose(file);
+        return text;
+}
+
 static void on_listed(void *userdata, DockerList *list, int error, const char *reason) {
+        Harness *harness = userdata;
         char ids[256] = "";
 
         if (!list) {
@@ -71,6 +88,10 @@ static void on_listed(void *userdata, DockerList *list, int error, const char *r
         /* Taken out, as the contract allows. */
         if (list->n_containers > 0)
                 list->containers[0] = container_free(list->containers[0]);
+        free(harness->host_ports);
+        harness->host_ports = describe_ports(list);
+        if (list->n_host_ports % 2 == 1)
+                free(TAKE_PTR(list->host_ports));
         write_line(userdata, "listed %zu%s%s", list->n_containers, ids, list->truncated ? " truncated" : "");
 }
 
@@ -85,6 +106,22 @@ static void on_inspected(void *userdata, const char *id, DockerInspectOutcome ou
         else
                 write_line(userdata, "inspect %.4s %s: %s", id, outcome == DOCKER_INSPECT_GONE ? "gone" : "failed",
                            reason);
+}
+
+static void on_image(void *userdata, const char *image_id, DockerInspectOutcome outcome, const ContainerLabel *labels,
+                     size_t n_labels, const char *reason) {
+        char text[512] = "";
+
+        if (outcome != DOCKER_INSPECT_OK) {
+                assert_null(labels);
+                assert_int_equal(n_labels, 0);
+                write_line(userdata, "image %.11s %s: %s", image_id,
+                           outcome == DOCKER_INSPECT_GONE ? "gone" : "failed", reason);
+                return;
+        }
+        for (size_t i = 0; i < n_labels; i++)
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s=%s", labels[i].key, labels[i].value);
+        write_line(userdata, "image %.11s%s", image_id, text);
 }
 
 int harness_setup(void **state) {
@@ -123,6 +160,7 @@ int harness_teardown(void **state) {
         sd_event_unref(harness->event);
         for (size_t i = 0; i < harness->n_log; i++)
                 free(harness->log[i]);
+        free(harness->host_ports);
         (void) unlink(harness->socket);
         (void) rmdir(harness->directory);
         free(harness);
@@ -134,13 +172,14 @@ void harness_start_engine(Harness *harness) {
 }
 
 int harness_try_client(Harness *harness) {
-        static const DockerHandlers handlers = {
+        const DockerHandlers handlers = {
                 .connected = on_connected,
                 .disconnected = on_disconnected,
                 .event = on_event,
                 .events_lost = on_events_lost,
                 .listed = on_listed,
                 .inspected = on_inspected,
+                .image = harness->without_image ? NULL : on_image,
         };
         int r;
 

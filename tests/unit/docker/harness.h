@@ -16,10 +16,13 @@ typedef struct Harness {
         DockerClient *client;
         DockerTimes times; /* short; a test may change them before harness_start_client() */
 
-        char *log[4096]; /* "connected 20.10.24 1.41", "die 80a8", "listed 2", "inspected 80a8 ok" ... */
+        /* "connected 20.10.24 1.41", "die 80a8", "listed 2", "inspected 80a8", "image sha256:1a2b calico.expose=80" */
+        char *log[4096];
         size_t n_log;
         size_t seen; /* lines that harness_expect() has been through */
         uint64_t retry;
+        char *host_ports; /* of the last list: "tcp 8080 IPv4 - Docker, for container web;" and so on */
+        bool without_image; /* the client's handler for images is not set */
         /* Called at the end of each handler, with the line just written; may be NULL. */
         void (*hook)(struct Harness *harness, const char *line);
 } Harness;
@@ -27,6 +30,9 @@ typedef struct Harness {
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define ID_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+
+#define IMAGE_A "sha256:" ID_A
+#define IMAGE_B "sha256:" ID_B
 
 #define EVENT(action, id) \
         "{\"Type\":\"container\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"" id "\",\"Attributes\":{}}}"

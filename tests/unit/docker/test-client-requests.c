@@ -34,6 +34,38 @@ static void test_list(void **state) {
         expect_list(harness, "[" ROW(ID_A, "other") "]", "listed 0");
 }
 
+#define PORT(ip, port, type) "{\"IP\":\"" ip "\",\"PrivatePort\":1,\"PublicPort\":" #port ",\"Type\":\"" type "\"}"
+#define PUBLISHED(id, name, label, ports) \
+        "{\"Id\":\"" id "\",\"Names\":[\"/" name "\"],\"Created\":1,\"State\":\"running\",\"Labels\":{\"" label \
+        "\":\"80\"},\"Ports\":[" ports "]}"
+
+/* What Docker published, for those without a label as well, and with a list that says nothing else. */
+static void test_list_published(void **state) {
+        Harness *harness = *state;
+
+        harness_connect(harness);
+        expect_list(harness, "[" PUBLISHED(ID_B, "plain", "other", PORT("0.0.0.0", 81, "tcp") ","
+                    PORT("::", 81, "tcp") "," PORT("127.0.0.1", 7000, "udp") "," PORT("127.0.0.1", 7001, "udp")) ","
+                    PUBLISHED(ID_A, "web", "calico.expose", PORT("::1", 80, "tcp")) "]", "listed 1 aaaa");
+        assert_string_equal(harness->host_ports, "tcp 80 IPv6 ::1 Docker, for container web;"
+                            "tcp 81 IPv4 - Docker, for container plain;tcp 81 IPv6 - Docker, for container plain;"
+                            "udp 7000 IPv4 127.0.0.1 Docker, for container plain;"
+                            "udp 7001 IPv4 127.0.0.1 Docker, for container plain;");
+        expect_list(harness, "[" PUBLISHED(ID_B, "plain", "other", PORT("", 81, "tcp") "," PORT("x", 82, "tcp")) "]",
+                    "listed 0 truncated");
+        assert_string_equal(harness->host_ports, "tcp 81 both - Docker, for container plain;");
+        /* Nothing is left of the last list, nor of one that failed. */
+        expect_list(harness, "[" PUBLISHED(ID_B, "plain", "other", PORT("", 81, "tcp")) ",",
+                    "list failed: the answer is no list of containers");
+        expect_list(harness, "[" PUBLISHED(ID_A, "web", "calico.expose", "") "]", "listed 1 aaaa");
+        assert_string_equal(harness->host_ports, "");
+        /* Not handed out: freed with the client. */
+        list_answer(harness)->body = "[" PUBLISHED(ID_B, "plain", "other", PORT("", 81, "tcp")) "]";
+        list_answer(harness)->cut = true;
+        assert_int_equal(docker_client_list(harness->client), 0);
+        harness_wait(harness, fake_engine_requests(harness->engine, ROUTE_LIST) == 5);
+}
+
 static void test_list_framings(void **state) {
         const char *body = "[" ROW(ID_A, "calico.expose") "," ROW(ID_B, "calico.expose") "]\n";
         Harness *harness = *state;
@@ -318,7 +350,8 @@ static void test_proxy_ignored(void **state) {
 int main(void) {
 #define test(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
         const struct CMUnitTest tests[] = {
-                test(test_list),            test(test_list_framings),      test(test_list_cut_off),
+                test(test_list),            test(test_list_published),
+                test(test_list_framings),   test(test_list_cut_off),
                 test(test_list_garbage),    test(test_list_broken_row),    test(test_list_huge_row),
                 test(test_list_errors),     test(test_list_again),         test(test_inspect),
                 test(test_inspect_of_another), test(test_inspect_huge),    test(test_inspect_refused),

@@ -12,8 +12,19 @@
 
 #define ID "80a8cc77863143a0a63ee5e1a5aa3c7789803e974cfd03d55781d6385d4c47ea"
 #define ROWS_MAX 8
+#define SKIP 2 /* a case is not for that decoder */
 
 typedef int (*Decode)(const char *text, size_t size, Container **ret);
+
+/* What was published is tests/unit/docker/test-decode-ports.c's. */
+static int decode_row(const char *text, size_t size, Container **ret) {
+        DockerPorts ports = {};
+        int r;
+
+        r = docker_row_decode(text, size, &ports, ret);
+        docker_ports_done(&ports);
+        return r;
+}
 
 /* From a copy that is not terminated, so that what is read behind it is found. */
 static int decode(Decode function, const char *text, Container **ret) {
@@ -94,9 +105,13 @@ typedef struct Rows {
 static int on_row(void *userdata, const char *text, size_t size) {
         Rows *rows = userdata;
 
+        int r;
+
         assert_true(rows->n < ROWS_MAX);
-        assert_int_equal(docker_row_decode(text, size, &rows->items[rows->n]), 1);
-        assert_sane(rows->items[rows->n++]);
+        r = decode_row(text, size, &rows->items[rows->n]);
+        assert_in_range(r, 0, 1);
+        if (r > 0)
+                assert_sane(rows->items[rows->n++]);
         return 0;
 }
 
@@ -138,13 +153,13 @@ static Container *read_inspect(const char *folder, const char *name) {
 
 /* The list and the inspect of the same container at the same moment say the same of all that a claim depends on. */
 static void check_same(const char *version) {
-        static const char *const names[] = { "web", "flap", "nap", "side", "plain" };
+        static const char *const names[] = { "web", "flap", "nap", "side" };
         char path[64];
         Rows rows;
 
         snprintf(path, sizeof(path), "%s/list.json", version);
         rows = read_list(path);
-        assert_int_equal(rows.n, 6);
+        assert_int_equal(rows.n, 5); /* "plain" has no label */
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 const Container *row = find_row(&rows, names[i]);
                 Container *inspect = read_inspect(version, names[i]);
@@ -208,7 +223,7 @@ static void test_docker_29(void **state) {
 
         (void) state;
         assert_int_equal(find_row(&rows, "web")->health, HEALTH_HEALTHY);
-        assert_int_equal(find_row(&rows, "plain")->health, HEALTH_NONE);
+        assert_int_equal(find_row(&rows, "old")->health, HEALTH_NONE);
         free_rows(&rows);
         check_inspect("docker-29/inspect-web.json",
                       "a7b0 web running healthy mode=bridge image=sha256:812f3\n"
@@ -275,7 +290,7 @@ static int decode_with(Decode function, const char *key, const char *value, Cont
         int r;
 
         fputc('{', file);
-        for (const Part *part = function == docker_row_decode ? row_base : inspect_base; part->key; part++) {
+        for (const Part *part = function == decode_row ? row_base : inspect_base; part->key; part++) {
                 const char *used = strcmp(part->key, key) == 0 ? value : part->value;
 
                 found = found || strcmp(part->key, key) == 0;
@@ -294,7 +309,7 @@ static int decode_with(Decode function, const char *key, const char *value, Cont
 }
 
 static int decode_row_with(const char *key, const char *value, Container **ret) {
-        return decode_with(docker_row_decode, key, value, ret);
+        return decode_with(decode_row, key, value, ret);
 }
 
 static int decode_inspect_with(const char *key, const char *value, Container **ret) {
@@ -312,7 +327,7 @@ static void test_wrong_types(void **state) {
                 "{\"Ports\":{\"80/tcp\":[{\"HostPort\":80}]}}", "{\"Running\":1}", "{\"Running\":null}",
                 "{\"Labels\":[]}", "{\"Labels\":{\"calico.expose\":null}}", "{\"NetworkMode\":7}",
         };
-        Decode decoders[] = { docker_row_decode, docker_inspect_decode };
+        Decode decoders[] = { decode_row, docker_inspect_decode };
 
         (void) state;
         for (size_t d = 0; d < ELEMENTSOF(decoders); d++)
@@ -321,7 +336,7 @@ static void test_wrong_types(void **state) {
                                 Container *container = NULL;
                                 int r = decode_with(decoders[d], part->key, values[i], &container);
 
-                                assert_true(r == 1 || r == -EBADMSG);
+                                assert_true(r == 1 || r == -EBADMSG || (r == 0 && decoders[d] == decode_row));
                                 assert_true(r == 1 || !container);
                                 container_free(container);
                         }
@@ -338,7 +353,7 @@ static void check(Decode function, const char *key, const char *value, int expec
 static void test_needed(void **state) {
         static const struct {
                 const char *key, *value;
-                int row, inspect; /* 0: not asked */
+                int row, inspect;
         } cases[] = {
                 { "Id", NULL, -EBADMSG, -EBADMSG },
                 { "Id", "7", -EBADMSG, -EBADMSG },
@@ -352,20 +367,20 @@ static void test_needed(void **state) {
                 { "State", "\"levitating\"", -EBADMSG, -EBADMSG },
                 { "State", "{}", -EBADMSG, -EBADMSG },
                 { "State", "{\"Running\":false}", -EBADMSG, 1 },
-                { "Labels", NULL, 1, 0 },
-                { "Labels", "null", 1, 0 },
-                { "Labels", "[]", -EBADMSG, 0 },
-                { "Labels", "\"calico.expose=80\"", -EBADMSG, 0 },
-                { "Config", NULL, 0, -EBADMSG },
-                { "Config", "[]", 0, -EBADMSG },
-                { "Config", "{}", 0, 1 },
-                { "Config", "{\"Labels\":null}", 0, 1 },
-                { "Config", "{\"Labels\":7}", 0, -EBADMSG },
-                { "Names", NULL, 1, 0 },
-                { "Names", "null", 1, 0 },
-                { "Names", "\"/web\"", -EBADMSG, 0 },
-                { "Names", "[null,7]", 1, 0 },
-                { "Name", NULL, 0, 1 },
+                { "Labels", NULL, 0, SKIP },
+                { "Labels", "null", 0, SKIP },
+                { "Labels", "[]", -EBADMSG, SKIP },
+                { "Labels", "\"calico.expose=80\"", -EBADMSG, SKIP },
+                { "Config", NULL, SKIP, -EBADMSG },
+                { "Config", "[]", SKIP, -EBADMSG },
+                { "Config", "{}", SKIP, 1 },
+                { "Config", "{\"Labels\":null}", SKIP, 1 },
+                { "Config", "{\"Labels\":7}", SKIP, -EBADMSG },
+                { "Names", NULL, 1, SKIP },
+                { "Names", "null", 1, SKIP },
+                { "Names", "\"/web\"", -EBADMSG, SKIP },
+                { "Names", "[null,7]", 1, SKIP },
+                { "Name", NULL, SKIP, 1 },
                 { "HostConfig", NULL, 1, 1 },
                 { "HostConfig", "\"x\"", -EBADMSG, -EBADMSG },
                 { "NetworkSettings", NULL, 1, 1 },
@@ -377,16 +392,16 @@ static void test_needed(void **state) {
                 { "NetworkSettings", "{\"Ports\":[]}", 1, -EBADMSG },
                 { "NetworkSettings", "{\"Ports\":{\"80/tcp\":null}}", 1, 1 },
                 { "NetworkSettings", "{\"Ports\":{\"80/tcp\":{}}}", 1, -EBADMSG },
-                { "Ports", NULL, 1, 0 },
-                { "Ports", "null", 1, 0 },
-                { "Ports", "{}", -EBADMSG, 0 },
+                { "Ports", NULL, 1, SKIP },
+                { "Ports", "null", 1, SKIP },
+                { "Ports", "{}", -EBADMSG, SKIP },
         };
 
         (void) state;
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                if (cases[i].row)
-                        check(docker_row_decode, cases[i].key, cases[i].value, cases[i].row);
-                if (cases[i].inspect)
+                if (cases[i].row != SKIP)
+                        check(decode_row, cases[i].key, cases[i].value, cases[i].row);
+                if (cases[i].inspect != SKIP)
                         check(docker_inspect_decode, cases[i].key, cases[i].value, cases[i].inspect);
         }
 }
@@ -568,8 +583,10 @@ static void test_label_limits(void **state) {
         container_free(container);
         free(text);
 
-        assert_int_equal(decode_row_with("Labels", "{\"calico.expose\":80}", &container), 1);
-        assert_int_equal(container->n_labels, 0);
+        assert_int_equal(decode_row_with("Labels", "{\"calico.expose\":80}", &container), 0);
+        assert_int_equal(decode_row_with("Labels", "{\"calico.expose\":80,\"calico.expose.x\":\"\"}", &container), 1);
+        assert_int_equal(container->n_labels, 1);
+        assert_string_equal(container->labels[0].key, "calico.expose.x");
         assert_true(container->truncated);
         container_free(container);
 }
@@ -609,6 +626,34 @@ static void test_counts(void **state) {
                 free(networks);
                 free(labels);
         }
+}
+
+/* Of too many, the first by key stay, in whatever order they come; of doubled ones the first. */
+static void test_labels_that_stay(void **state) {
+        char *labels = members("calico.expose.m", CONTAINER_LABELS_MAX, "\"x\""), *text;
+        Container *container;
+
+        (void) state;
+        for (unsigned before = 0; before < 2; before++) {
+                static const char more[] = "\"calico.expose.z\":\"2\",\"calico.expose.a\":\"1\"";
+
+                assert_true(asprintf(&text, "{%s%s%.*s%s%s}", before ? more : "", before ? "," : "",
+                                     (int) strlen(labels) - 2, labels + 1, before ? "" : ",",
+                                     before ? "" : more) > 0);
+                assert_int_equal(decode_row_with("Labels", text, &container), 1);
+                assert_int_equal(container->n_labels, CONTAINER_LABELS_MAX);
+                assert_string_equal(container->labels[0].key, "calico.expose.a");
+                assert_string_equal(container->labels[CONTAINER_LABELS_MAX - 1].key, "calico.expose.m8");
+                assert_true(container->truncated);
+                container_free(container);
+                free(text);
+        }
+        free(labels);
+        assert_int_equal(decode_row_with("Labels", "{\"calico.expose\":\"1\",\"calico.expose\":\"2\"}", &container), 1);
+        assert_int_equal(container->n_labels, 1);
+        assert_string_equal(container->labels[0].value, "1");
+        assert_false(container->truncated);
+        container_free(container);
 }
 
 static void test_addresses(void **state) {
@@ -794,7 +839,7 @@ static void check_mutations(Decode function, const char *text) {
 
                         copy[i] = bytes[k];
                         r = function(copy, strlen(text), &container);
-                        assert_true(r == 1 || r == -EBADMSG);
+                        assert_true(r == 1 || r == -EBADMSG || (r == 0 && function == decode_row));
                         container_free(container);
                 }
                 copy[i] = text[i];
@@ -815,7 +860,7 @@ static void test_mutations(void **state) {
         (void) state;
         inspect[strcspn(inspect, "\n")] = '\0';
         check_mutations(docker_inspect_decode, inspect);
-        check_mutations(docker_row_decode,
+        check_mutations(decode_row,
                         "{\"Id\":\"" ID "\",\"Names\":[\"/web\"],\"ImageID\":\"sha256:1\",\"Created\":17,\"Ports\":"
                         "[{\"IP\":\"0.0.0.0\",\"PrivatePort\":80,\"PublicPort\":8080,\"Type\":\"tcp\"}],\"Labels\":"
                         "{\"calico.expose\":\"80\\u0000\"},\"State\":\"running\","
@@ -833,6 +878,7 @@ int main(void) {
                 cmocka_unit_test(test_health),                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_label_keys),             cmocka_unit_test(test_label_nul),
                 cmocka_unit_test(test_label_limits),           cmocka_unit_test(test_counts),
+                cmocka_unit_test(test_labels_that_stay),
                 cmocka_unit_test(test_addresses),              cmocka_unit_test(test_mac),
                 cmocka_unit_test(test_published),              cmocka_unit_test(test_published_limit),
                 cmocka_unit_test(test_created),                cmocka_unit_test(test_mutations),

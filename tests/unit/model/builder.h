@@ -2,6 +2,10 @@
 #pragma once
 
 #include "daemon/model/container.h"
+#include "daemon/model/policy.h"
+
+/* All ports, all addresses, 127.0.0.1; what comes with images is ignored. */
+extern const Policy open_policy;
 
 /* A running container: its ID is the number in 64 hex digits, its name "c<number>", created at that second, with the
  * label calico.expose (NULL: none) and no network. Never NULL. */

@@ -10,10 +10,12 @@ enum { RECORDS_MAX = 16 };
 typedef struct Scene {
         Record *records[RECORDS_MAX];
         size_t n;
+        HostPort host_ports[4]; /* sorted */
+        size_t n_host_ports;
 } Scene;
 
 static Record *scene_add(Scene *scene, Container *container) {
-        Record *record = record_new(container);
+        Record *record = record_new(container, &open_policy);
 
         assert_non_null(record);
         scene->records[scene->n++] = record;
@@ -21,7 +23,7 @@ static Record *scene_add(Scene *scene, Container *container) {
 }
 
 static void scene_decide(Scene *scene) {
-        assert_int_equal(arbiter_decide(scene->records, scene->n), 0);
+        assert_int_equal(arbiter_decide(scene->records, scene->n, scene->host_ports, scene->n_host_ports), 0);
 }
 
 static void scene_done(Scene *scene) {
@@ -166,6 +168,86 @@ static void test_duplicate_address(void **state _unused_) {
         assert_ptr_equal(a->claims[0].other, b);
 }
 
+static Container *balanced(Container *container) {
+        build_label(container, "calico.expose.mode", "balance");
+        return container;
+}
+
+static void test_balance(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+
+        for (unsigned i = 1; i <= 3; i++)
+                scene_add(&scene, balanced(build_on_bridge(i, "8080:80")));
+        scene_add(&scene, balanced(build_on_bridge(4, "8080:81")));
+        scene_decide(&scene);
+        for (size_t i = 0; i < scene.n; i++)
+                check(scene.records[i], 0, CLAIM_EXPOSED, REASON_NONE);
+}
+
+static void test_balance_wants_all_to_agree(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+        Record *first = scene_add(&scene, balanced(build_on_bridge(1, "80,100-110")));
+        Record *alone = scene_add(&scene, build_on_bridge(2, "80"));
+        Record *narrow = scene_add(&scene, balanced(build_on_bridge(3, "127.0.0.1:80,105")));
+        Container *limited = balanced(build_on_bridge(4, "80"));
+        Record *other;
+
+        build_label(limited, "calico.expose.from", "10.0.0.0/8");
+        other = scene_add(&scene, limited);
+        scene_decide(&scene);
+        check(first, 0, CLAIM_EXPOSED, REASON_NONE);
+        check(alone, 0, CLAIM_CONFLICT, REASON_NOT_BALANCED);
+        check(narrow, 0, CLAIM_CONFLICT, REASON_BALANCE_DIFFERS);
+        check(narrow, 1, CLAIM_CONFLICT, REASON_BALANCE_DIFFERS);
+        check(other, 0, CLAIM_CONFLICT, REASON_BALANCE_DIFFERS);
+        assert_ptr_equal(other->claims[0].other, first);
+}
+
+static void test_host_ports(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {
+                .host_ports = {
+                        { .protocol = PROTOCOL_TCP, .family = AF_INET, .port = 80, .user = "somebody" },
+                        { .protocol = PROTOCOL_TCP, .family = AF_INET, .address = build_address("127.0.0.1"),
+                          .port = 631 },
+                        { .protocol = PROTOCOL_TCP, .family = AF_UNSPEC, .port = 5000 },
+                        { .protocol = PROTOCOL_UDP, .family = AF_UNSPEC, .port = 53 },
+                },
+                .n_host_ports = 4,
+        };
+        Record *web = scene_add(&scene, build_on_bridge(
+                                                1, "80,[::]:81,192.0.2.1:631,53,4000-6000,80/udp"));
+        Record *v6 = scene_add(&scene, build_on_bridge(2, "[::]:80,53/udp,127.0.0.1:631:80"));
+
+        scene_decide(&scene);
+        check(web, 0, CLAIM_CONFLICT, REASON_HOST_PORT);
+        assert_string_equal(web->claims[0].host_port.user, "somebody");
+        check(web, 1, CLAIM_EXPOSED, REASON_NONE);
+        check(web, 2, CLAIM_EXPOSED, REASON_NONE);
+        check(web, 3, CLAIM_EXPOSED, REASON_NONE);
+        check(web, 4, CLAIM_CONFLICT, REASON_HOST_PORT);
+        check(web, 5, CLAIM_EXPOSED, REASON_NONE);
+        check(v6, 0, CLAIM_EXPOSED, REASON_NONE);
+        check(v6, 1, CLAIM_CONFLICT, REASON_HOST_PORT);
+        check(v6, 2, CLAIM_CONFLICT, REASON_HOST_PORT);
+
+        scene.n_host_ports = 0;
+        scene_decide(&scene);
+        check(web, 4, CLAIM_EXPOSED, REASON_NONE);
+        check(web, 0, CLAIM_CONFLICT, REASON_HELD); /* the other container's [::]:80 was first */
+}
+
+static void test_a_holder_does_not_meet_host_ports(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {
+                .host_ports = { { .protocol = PROTOCOL_TCP, .port = 80 } },
+        };
+        Record *web = scene_add(&scene, build_on_bridge(1, "80"));
+
+        scene_decide(&scene);
+        scene.n_host_ports = 1;
+        scene_decide(&scene);
+        check(web, 0, CLAIM_EXPOSED, REASON_NONE);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_alone),
@@ -178,6 +260,10 @@ int main(void) {
                 cmocka_unit_test(test_ten_claimants),
                 cmocka_unit_test(test_no_family_address),
                 cmocka_unit_test(test_duplicate_address),
+                cmocka_unit_test(test_balance),
+                cmocka_unit_test(test_balance_wants_all_to_agree),
+                cmocka_unit_test(test_host_ports),
+                cmocka_unit_test(test_a_holder_does_not_meet_host_ports),
         };
 
         return cmocka_run_group_tests_name("arbiter", tests, NULL, NULL);

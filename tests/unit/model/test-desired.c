@@ -6,42 +6,53 @@
 #include "tests/cmocka.h"
 #include "tests/unit/model/builder.h"
 
+enum { RECORDS_MAX = 3 };
+
 typedef struct Scene {
-        Names *names;
-        Record *record;
-        Elements elements;
+        Record *records[RECORDS_MAX];
+        size_t n;
+        Desired desired;
 } Scene;
 
 static void scene_done(Scene *scene) {
-        elements_done(&scene->elements);
-        record_free(scene->record);
-        names_free(scene->names);
+        for (size_t i = 0; i < scene->n; i++)
+                record_free(scene->records[i]);
+        desired_done(&scene->desired);
+        names_free(scene->desired.names);
+}
+
+static Record *scene_add(Scene *scene, Container *container) {
+        Record *record = record_new(container, &open_policy);
+
+        assert_non_null(record);
+        return scene->records[scene->n++] = record;
 }
 
 static void scene_make(Scene *scene, Container *container) {
-        *scene = (Scene) { .names = names_new(), .record = record_new(container) };
-        assert_non_null(scene->names);
-        assert_non_null(scene->record);
-        assert_int_equal(arbiter_decide(&scene->record, 1), 0);
+        (void) scene_add(scene, container);
 }
 
 static void scene_desire(Scene *scene) {
-        assert_int_equal(desired_append(scene->record, scene->names, &scene->elements), 0);
-        desired_settle(&scene->elements);
+        scene->desired.names = names_new();
+        assert_non_null(scene->desired.names);
+        assert_int_equal(arbiter_decide(scene->records, scene->n, NULL, 0), 0);
+        for (size_t i = 0; i < scene->n; i++)
+                assert_int_equal(desired_add_record(&scene->desired, scene->records[i]), 0);
+        assert_int_equal(desired_settle(&scene->desired), 0);
 }
 
 static size_t count(const Scene *scene, ElementKind kind) {
         size_t n = 0;
 
-        for (size_t i = 0; i < scene->elements.count; i++)
-                n += scene->elements.items[i].kind == kind;
+        for (size_t i = 0; i < scene->desired.elements.count; i++)
+                n += scene->desired.elements.items[i].kind == kind;
         return n;
 }
 
 static const Element *nth(const Scene *scene, ElementKind kind, size_t n) {
-        for (size_t i = 0; i < scene->elements.count; i++)
-                if (scene->elements.items[i].kind == kind && n-- == 0)
-                        return &scene->elements.items[i];
+        for (size_t i = 0; i < scene->desired.elements.count; i++)
+                if (scene->desired.elements.items[i].kind == kind && n-- == 0)
+                        return &scene->desired.elements.items[i];
         fail_msg("no such element");
         return NULL;
 }
@@ -62,7 +73,7 @@ static void test_one_port(void **state _unused_) {
         assert_int_equal(count(&scene, ELEMENT_ALLOW), 2);
         assert_int_equal(count(&scene, ELEMENT_ENDPOINT), 2);
         assert_int_equal(count(&scene, ELEMENT_DNAT), 2);
-        assert_int_equal(scene.elements.count, 7);
+        assert_int_equal(scene.desired.elements.count, 7);
 
         dnat = nth(&scene, ELEMENT_DNAT, 0);
         assert_int_equal(dnat->ports.first, 8080);
@@ -95,7 +106,7 @@ static void test_nothing_for_what_is_not_exposed(void **state _unused_) {
         container->state = CONTAINER_RESTARTING;
         scene_make(&scene, container);
         scene_desire(&scene);
-        assert_int_equal(scene.elements.count, 0);
+        assert_int_equal(scene.desired.elements.count, 0);
 }
 
 static void test_range_is_one_element(void **state _unused_) {
@@ -148,13 +159,88 @@ static void test_paths(void **state _unused_) {
         _cleanup_(scene_done) Scene scene = {};
 
         scene_make(&scene, build_on_bridge(2, "80"));
-        scene.record->path4 = (RecordPath) { .known = true, .ifname = "docker0", .localnet = true };
-        assert_int_equal(prefix_parse("172.17.0.0/16", &scene.record->path4.neighbours), 0);
+        scene.records[0]->path4 = (RecordPath) { .known = true, .ifname = "docker0", .localnet = true };
+        assert_int_equal(prefix_parse("172.17.0.0/16", &scene.records[0]->path4.neighbours), 0);
         scene_desire(&scene);
-        assert_int_equal(count(&scene, ELEMENT_HAIRPIN), 1);
-        assert_int_equal(nth(&scene, ELEMENT_HAIRPIN, 0)->prefix.length, 16);
+        assert_int_equal(count(&scene, ELEMENT_HAIRPIN), 0);
+        assert_int_equal(count(&scene, ELEMENT_NEIGHBOURS), 1);
+        assert_int_equal(nth(&scene, ELEMENT_NEIGHBOURS, 0)->prefix.length, 16);
         assert_int_equal(count(&scene, ELEMENT_LOCALNET), 1);
         assert_string_equal(nth(&scene, ELEMENT_LOCALNET, 0)->name, "docker0");
+}
+
+static void test_a_container_without_neighbours(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+
+        scene_make(&scene, build_on_bridge(2, "80"));
+        scene.records[0]->path4 = (RecordPath) { .known = true, .ifname = "cali123" };
+        assert_int_equal(prefix_parse("172.17.0.2/32", &scene.records[0]->path4.neighbours), 0);
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_NEIGHBOURS), 0);
+        assert_int_equal(count(&scene, ELEMENT_HAIRPIN), 1);
+        check_address(&nth(&scene, ELEMENT_HAIRPIN, 0)->address, "172.17.0.2");
+}
+
+/* Networks one inside the other are no members of one interval set. */
+static void test_networks_merge(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+
+        for (unsigned i = 0; i < 3; i++) {
+                Record *record = scene_add(&scene, build_on_bridge(2 + i, i == 0 ? "80" : i == 1 ? "81" : "82"));
+
+                record->path4.known = true;
+                assert_int_equal(prefix_parse(i == 0   ? "172.17.0.0/24"
+                                              : i == 1 ? "172.17.0.0/16"
+                                                       : "172.18.0.0/16",
+                                              &record->path4.neighbours), 0);
+        }
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_NEIGHBOURS), 2);
+        assert_int_equal(nth(&scene, ELEMENT_NEIGHBOURS, 0)->prefix.length, 16);
+}
+
+static void test_limits(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+        Container *container = build_on_bridge(2, "80,0.0.0.0:100-110");
+        const Element *limited;
+        LimitName name;
+
+        build_label(container, "calico.expose.from", "10.0.0.0/8,2001:db8::/32,10.1.0.0/16");
+        build_label(container, "calico.expose.interface", "eth0,lo");
+        scene_make(&scene, container);
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_LIMIT), 1);
+        assert_int_equal(count(&scene, ELEMENT_LIMIT_FROM), 2);
+        assert_int_equal(count(&scene, ELEMENT_LIMIT_INTERFACE), 2);
+        assert_int_equal(count(&scene, ELEMENT_DNAT_LIMIT), 3);
+        limited = nth(&scene, ELEMENT_DNAT_LIMIT, 0);
+        assert_true(limit_name_parse(limited->name, &name));
+        assert_true(name.from && name.interfaces && name.local);
+        assert_string_equal(nth(&scene, ELEMENT_LIMIT_INTERFACE, 0)->interface, "eth0");
+}
+
+static void test_balance(void **state _unused_) {
+        _cleanup_(scene_done) Scene scene = {};
+        const Element *dnat;
+        BalanceName name;
+
+        for (unsigned i = 1; i <= 3; i++) {
+                Container *container = build_on_bridge(i, i == 2 ? "0.0.0.0:80:8080" : "0.0.0.0:80");
+
+                build_label(container, "calico.expose.mode", "balance");
+                scene_add(&scene, container);
+        }
+        scene_desire(&scene);
+        assert_int_equal(count(&scene, ELEMENT_BALANCE), 1);
+        assert_int_equal(count(&scene, ELEMENT_BACKEND), 3);
+        assert_int_equal(count(&scene, ELEMENT_DNAT), 0);
+        assert_int_equal(count(&scene, ELEMENT_DNAT_BALANCE), 1);
+        dnat = nth(&scene, ELEMENT_DNAT_BALANCE, 0);
+        assert_true(balance_name_parse(dnat->name, &name));
+        assert_int_equal(name.backends, 3);
+        assert_int_equal(name.family, AF_INET);
+        assert_int_equal(nth(&scene, ELEMENT_BACKEND, 1)->ports.first, 1);
+        assert_int_equal(nth(&scene, ELEMENT_BACKEND, 1)->target_port, 8080);
 }
 
 int main(void) {
@@ -166,6 +252,10 @@ int main(void) {
                 cmocka_unit_test(test_shifted_range),
                 cmocka_unit_test(test_allowed_ranges_merge),
                 cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_a_container_without_neighbours),
+                cmocka_unit_test(test_networks_merge),
+                cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_balance),
         };
 
         return cmocka_run_group_tests_name("desired", tests, NULL, NULL);

@@ -8,10 +8,26 @@
 
 /* Whole histories of the model, with a kernel that is an array. */
 
+enum { POLICY_ELEMENTS = 2 }; /* of open_policy: all addresses of both families */
+
+/* Decides, and returns how much had to change; the plan is checked against what it starts from. */
+static size_t settle(Model *model) {
+        size_t changed;
+        Plan plan;
+
+        assert_int_equal(model_decide(model, &plan), 0);
+        changed = plan.remove.count + plan.add.count;
+        assert_int_equal(model_actual(model)->count - plan.remove.count + plan.add.count, model_desired(model)->count);
+        plan_done(&plan);
+        model_commit(model);
+        return changed;
+}
+
 static Model *model_make(void) {
         Model *model;
 
-        assert_int_equal(model_new(&model), 0);
+        assert_int_equal(model_new(&open_policy, &model), 0);
+        settle(model); /* what the configuration asks for */
         return model;
 }
 
@@ -36,19 +52,6 @@ static Record *find(Model *model, unsigned number) {
         return model_find(model, id_of(number, id));
 }
 
-/* Decides, and returns how much had to change; the plan is checked against what it starts from. */
-static size_t settle(Model *model) {
-        size_t changed;
-        Plan plan;
-
-        assert_int_equal(model_decide(model, &plan), 0);
-        changed = plan.remove.count + plan.add.count;
-        assert_int_equal(model_actual(model)->count - plan.remove.count + plan.add.count, model_desired(model)->count);
-        plan_done(&plan);
-        model_commit(model);
-        return changed;
-}
-
 static void test_put_and_remove(void **state _unused_) {
         _cleanup_(model_freep) Model *model = model_make();
 
@@ -59,7 +62,7 @@ static void test_put_and_remove(void **state _unused_) {
         assert_true(drop(model, 2));
         assert_false(drop(model, 2));
         assert_int_equal(settle(model), 7);
-        assert_int_equal(model_actual(model)->count, 0);
+        assert_int_equal(model_actual(model)->count, POLICY_ELEMENTS);
 }
 
 static void test_departed_are_kept_until_forgotten(void **state _unused_) {
@@ -102,7 +105,7 @@ static void test_holder_survives_restart(void **state _unused_) {
         assert_int_equal(model_set_actual(after, model_actual(before)), 0);
         put(after, build_on_bridge(2, "80"));
         put(after, build_on_bridge(5, "80,443"));
-        model_adopt_holders(after);
+        assert_int_equal(model_adopt_holders(after), 0);
         assert_int_equal(settle(after), 0);
         assert_int_equal(find(after, 5)->claims[0].state, CLAIM_EXPOSED);
         assert_int_equal(find(after, 2)->claims[0].state, CLAIM_CONFLICT);
@@ -139,7 +142,46 @@ static void test_names_are_renewed(void **state _unused_) {
         }
         settle(model);
         assert_int_equal(settle(model), 0);
-        assert_int_equal(model_actual(model)->count, 8);
+        assert_int_equal(model_actual(model)->count, 8 + POLICY_ELEMENTS);
+}
+
+static void test_policy_changes(void **state _unused_) {
+        PortRange ports = { 8000, 8999 };
+        const Policy strict = { .ports = &ports, .n_ports = 1 };
+        _cleanup_(model_freep) Model *model = model_make();
+
+        put(model, build_on_bridge(2, "80,8080"));
+        settle(model);
+        assert_int_equal(model_set_policy(model, &strict), 0);
+        settle(model);
+        assert_int_equal(find(model, 2)->claims[0].state, CLAIM_DENIED);
+        assert_int_equal(find(model, 2)->claims[1].state, CLAIM_EXPOSED);
+        assert_int_equal(model_set_policy(model, &open_policy), 0);
+        settle(model);
+        assert_int_equal(find(model, 2)->claims[0].state, CLAIM_EXPOSED);
+        assert_int_equal(settle(model), 0);
+}
+
+/* Three backends become two: the two that stay are never without their element. */
+static void test_balance_shrinks(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+        ModelCounts counts;
+
+        for (unsigned i = 1; i <= 3; i++) {
+                Container *container = build_on_bridge(i, "0.0.0.0:80");
+
+                build_label(container, "calico.expose.mode", "balance");
+                put(model, container);
+        }
+        settle(model);
+        model_count(model, &counts);
+        assert_int_equal(counts.exposed_ports, 1);
+        assert_int_equal(counts.exposed_containers, 3);
+        drop(model, 2);
+        settle(model);
+        assert_int_equal(find(model, 1)->claims[0].state, CLAIM_EXPOSED);
+        assert_int_equal(find(model, 3)->claims[0].state, CLAIM_EXPOSED);
+        assert_int_equal(settle(model), 0);
 }
 
 static void test_count(void **state _unused_) {
@@ -172,6 +214,25 @@ static const char *const random_labels[] = {
         "192.0.2.1:80-90", "[2001:db8::1]:80", "1-65535", "70-84,100", "",
 };
 
+static void random_label(Container *container, uint32_t *seed) {
+        static const struct {
+                const char *key, *value;
+        } labels[] = {
+                { "calico.expose.from", "10.0.0.0/8" },
+                { "calico.expose.from", "10.0.0.0/8,2001:db8::/32" },
+                { "calico.expose.interface", "eth0" },
+                { "calico.expose.mode", "balance" },
+                { "calico.expose.mode", "balance" },
+                { "calico.expose.profile", "other" },
+                { "calico.expose.network", "absent" },
+                { "calico.expose.when", "healthy" },
+        };
+        size_t i = random_next(seed) % (ELEMENTSOF(labels) * 2);
+
+        if (i < ELEMENTSOF(labels))
+                build_label(container, labels[i].key, labels[i].value);
+}
+
 static Container *random_container(unsigned number, uint32_t *seed) {
         const char *label = random_labels[random_next(seed) % ELEMENTSOF(random_labels)];
         Container *container;
@@ -186,6 +247,7 @@ static Container *random_container(unsigned number, uint32_t *seed) {
         default:
                 container = build_on_bridge(number, label);
                 container->created = random_next(seed) % 4;
+                random_label(container, seed);
                 return container;
         }
 }
@@ -229,7 +291,8 @@ static void check_no_overlap(const Model *model) {
                                 for (size_t b = 0; b < records[k]->n_claims; b++) {
                                         const Claim *x = &records[i]->claims[a], *y = &records[k]->claims[b];
 
-                                        if (x != y && x->state == CLAIM_EXPOSED && y->state == CLAIM_EXPOSED)
+                                        if (x != y && x->state == CLAIM_EXPOSED && y->state == CLAIM_EXPOSED &&
+                                            !(records[i]->labels.balance && records[k]->labels.balance))
                                                 assert_false(entry_overlaps(&x->entry, &y->entry));
                                 }
 }
@@ -266,6 +329,8 @@ static void history(uint32_t seed) {
         _cleanup_(model_freep) Model *model = model_make();
         Elements kernel = {};
 
+        for (size_t i = 0; i < model_actual(model)->count; i++)
+                assert_int_equal(elements_append(&kernel, &model_actual(model)->items[i]), 0);
         for (unsigned step = 0; step < STEPS; step++) {
                 Plan plan;
 
@@ -326,6 +391,8 @@ int main(void) {
                 cmocka_unit_test(test_holder_survives_restart),
                 cmocka_unit_test(test_hairpin_ports),
                 cmocka_unit_test(test_names_are_renewed),
+                cmocka_unit_test(test_policy_changes),
+                cmocka_unit_test(test_balance_shrinks),
                 cmocka_unit_test(test_count),
                 cmocka_unit_test(test_random_histories),
                 cmocka_unit_test(test_order_does_not_matter),

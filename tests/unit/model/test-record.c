@@ -7,7 +7,7 @@
 #include "tests/unit/model/builder.h"
 
 static Record *record_of(Container *container) {
-        Record *record = record_new(container);
+        Record *record = record_new(container, &open_policy);
 
         assert_non_null(record);
         return record;

@@ -42,7 +42,7 @@ static int take_elements(Snapshot *snapshot, const struct nlmsghdr *message) {
                 char name[OBJECT_NAME_SIZE];
                 _cleanup_set_ struct nftnl_set *set = nftnl_set_alloc();
 
-                set_name(snapshot->sets[i].schema, snapshot->sets[i].profile, name);
+                set_name(snapshot->sets[i].schema, snapshot->sets[i].object, name);
                 if (nftnl_set_elems_nlmsg_parse(message, set) >= 0 && nftnl_set_get_str(set, NFTNL_SET_NAME) &&
                     strcmp(nftnl_set_get_str(set, NFTNL_SET_NAME), name) == 0)
                         r = snapshot_take_elements(snapshot, &snapshot->sets[i], message);
@@ -147,7 +147,7 @@ static void what_is_read_is_what_would_be_written(void **state) {
                 set_random(elem, NFTNL_SET_ELEM_KEY, random() % 8 == 0 ? size - 4 : size);
                 if (random() % 2 == 0)
                         set_random(elem, NFTNL_SET_ELEM_KEY_END, size);
-                if (random() % 8 != 0 && schema->data[0] != FIELD_PROFILE && schema->data[0] != FIELD_END)
+                if (random() % 8 != 0 && !field_object(schema->data[0]) && schema->data[0] != FIELD_END)
                         set_random(elem, NFTNL_SET_ELEM_DATA, set_data_layout(schema).size);
                 if (!decode_element(schema, elem, &element, name))
                         continue;
@@ -182,8 +182,10 @@ static void damaged_notifications_do_no_harm(void **state) {
 }
 
 static void rules_compare_by_what_was_written(void **state) {
-        static const char *const chains[] = { "exposed", "prerouting", "output", "guard",
-                                              "forward", "postrouting", "profile-a", "profile-b" };
+        static const char *const chains[] = {
+                "exposed", "translate", "prerouting", "output", "guard", "forward", "postrouting", "allowed",
+                "profile-a", "profile-b", "limit-fil-0000000000000001", "balance4-2-0000000000000001",
+        };
         Rules rules[ELEMENTSOF(chains)] = {}, nothing = {}, others = {};
         RulesetOptions other_mark = { .mark = 0x100, .mask = 0x100, .localhost = true };
 
@@ -196,9 +198,9 @@ static void rules_compare_by_what_was_written(void **state) {
                 for (size_t k = 0; k < rules[i].count; k++)
                         for (size_t n = 0; n < rules[i].count; n++)
                                 assert_int_equal(rule_matches(rules[i].items[k], rules[i].items[n]), k == n);
-        assert_false(rule_matches(rules[6].items[0], rules[7].items[0])); /* another profile's set */
-        assert_int_equal(ruleset_make_rules("profile-a", &other_mark, &others), 0);
-        assert_false(rule_matches(rules[6].items[0], others.items[0]));
+        assert_false(rule_matches(rules[8].items[0], rules[9].items[0])); /* another profile's set */
+        assert_int_equal(ruleset_make_rules("allowed", &other_mark, &others), 0);
+        assert_false(rule_matches(rules[7].items[0], others.items[0]));
         assert_int_equal(ruleset_make_rules("unknown", &options, &nothing), 0);
         assert_int_equal(nothing.count, 0);
         for (size_t i = 0; i < ELEMENTSOF(chains); i++)

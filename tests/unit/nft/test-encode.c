@@ -20,17 +20,37 @@ static Address an_address(uint8_t family, unsigned i) {
         return address;
 }
 
+#define LONGEST_PROFILE "a-profile-with-the-longest-name-that-there-can-be-0123456789012"
+
+/* The name of an object which has that set, or to which the set's data leads; "" where there is none of either. */
+static const char *an_object(const SetSchema *schema) {
+        const ObjectSchema *object = schema->object ?: field_object(schema->data[0]);
+
+        if (!object)
+                return "";
+        if (object == &object_schemas[OBJECT_PROFILE])
+                return LONGEST_PROFILE;
+        if (object == &object_schemas[OBJECT_LIMIT])
+                return "limit-fil-0123456789abcdef";
+        if (schema->shape == SHAPE_PORTS_KEPT)
+                return schema->family == AF_INET ? "balance4-3r-fedcba9876543210" : "balance6-3r-fedcba9876543210";
+        return schema->family == AF_INET ? "balance4-65535-fedcba9876543210" : "balance6-1-0000000000000000";
+}
+
 /* An element that fits that set. Its address counts i up. */
 static Element an_element(const SetSchema *schema, unsigned i) {
         Address address = schema->family ? an_address(schema->family, i) : (Address) {};
-        Element element = { .kind = schema->kind, .family = schema->family, .name = "" };
+        Element element = { .kind = schema->kind, .family = schema->family, .name = an_object(schema) };
 
+        if (schema->shape & SHAPE_ALL_HOSTS)
+                element.prefix.address.family = schema->family;
         for (const SetField *field = schema->key; *field != FIELD_END; field++)
                 switch (*field) {
                 case FIELD_PROTOCOL:
                         element.protocol = PROTOCOL_SCTP;
                         break;
                 case FIELD_PORT:
+                case FIELD_INDEX:
                         element.ports = (PortRange) { (uint16_t) i, (uint16_t) i };
                         break;
                 case FIELD_PORTS:
@@ -45,11 +65,15 @@ static Element an_element(const SetSchema *schema, unsigned i) {
                 case FIELD_HOST:
                         element.prefix = (Prefix) { address, (uint8_t) (address_size(schema->family) * 8) };
                         break;
-                default:
+                case FIELD_INTERFACE:
+                        element.interface = "br-0123456789ab";
+                        break;
+                case FIELD_NAME:
                         element.name = "br-0123456789ab";
+                        break;
+                default:
+                        break;
                 }
-        if (schema->per_profile || schema->data[0] == FIELD_PROFILE)
-                element.name = "a-profile-with-the-longest-name-that-there-can-be-0123456789012";
         for (const SetField *field = schema->data; *field != FIELD_END; field++)
                 if (*field == FIELD_TARGET)
                         element.target = an_address(schema->family, i + 1);
@@ -59,8 +83,8 @@ static Element an_element(const SetSchema *schema, unsigned i) {
 }
 
 static void each_set_is_found_by_name_and_by_element(void **state) {
-        static const char *const profiles[] = { "web", "a", "x-allow4", "-range6", "profile-allow4" };
-        char name[OBJECT_NAME_SIZE], profile[PROFILE_NAME_SIZE];
+        static const char *const profiles[] = { "web", "a", "x-allow4", "-range6", "profile-allow4", "limit-f-01" };
+        char name[OBJECT_NAME_SIZE], object[OBJECT_NAME_SIZE];
 
         (void) state;
         for (size_t i = 0; i < n_set_schemas; i++) {
@@ -68,18 +92,36 @@ static void each_set_is_found_by_name_and_by_element(void **state) {
                 Element element = an_element(schema, 5);
 
                 assert_ptr_equal(set_schema_for_element(&element), schema);
-                for (size_t k = 0; k < ELEMENTSOF(profiles); k++) {
+                set_name(schema, an_object(schema), name);
+                assert_ptr_equal(set_schema_for_name(name, object), schema);
+                assert_string_equal(object, schema->object ? an_object(schema) : "");
+                for (size_t k = 0; k < ELEMENTSOF(profiles) && schema->object == &object_schemas[OBJECT_PROFILE]; k++) {
                         set_name(schema, profiles[k], name);
-                        assert_ptr_equal(set_schema_for_name(name, profile), schema);
-                        assert_string_equal(profile, schema->per_profile ? profiles[k] : "");
+                        assert_ptr_equal(set_schema_for_name(name, object), schema);
+                        assert_string_equal(object, profiles[k]);
                 }
         }
-        assert_null(set_schema_for_name("dnat5", profile));
-        assert_null(set_schema_for_name("profile-allow4", profile));
-        assert_null(set_schema_for_name("profile--allow4", profile));
-        assert_null(set_schema_for_name("profile-with space-allow4", profile));
-        assert_null(profile_of_chain("profile-"));
-        assert_null(profile_of_chain("exposed"));
+}
+
+static void other_names_are_nobodys(void **state) {
+        static const char *const sets[] = {
+                "dnat5", "profile-allow4", "profile--allow4", "profile-with space-allow4", "web-allow4",
+                "limit-f-0000000000000001-interfaces", "limit-i-0000000000000001-from4", "limit-f-01-from4",
+                "limit-f-000000000000000g-from4", "balance4-2-0000000000000001-backends4", "balance4-2-backends",
+                "balance4-0-0000000000000001-backends", "balance5-2-0000000000000001-backends",
+        };
+        static const char *const chains[] = { "profile-", "exposed", "limit-f-1", "limit-x-0000000000000001",
+                                              "balance4-02-0000000000000001", "balance4-2r-1" };
+        char object[OBJECT_NAME_SIZE];
+        const char *name;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(sets); i++)
+                if (set_schema_for_name(sets[i], object))
+                        fail_msg("a set's name: %s", sets[i]);
+        for (size_t i = 0; i < ELEMENTSOF(chains); i++)
+                if (object_schema_for_chain(chains[i], &name))
+                        fail_msg("an object's name: %s", chains[i]);
 }
 
 static void elements_survive_the_way_there_and_back(void **state) {
@@ -91,11 +133,11 @@ static void elements_survive_the_way_there_and_back(void **state) {
                         const SetSchema *schema = &set_schemas[i];
                         Element element = an_element(schema, values[k]), back;
                         _cleanup_set_elem_ struct nftnl_set_elem *elem = NULL;
-                        char name[OBJECT_NAME_SIZE];
+                        char text[OBJECT_NAME_SIZE];
 
                         assert_int_equal(encode_element(schema, &element, true, &elem), 0);
-                        assert_true(decode_element(schema, elem, &back, name));
-                        if (schema->per_profile)
+                        assert_true(decode_element(schema, elem, &back, text));
+                        if (schema->object)
                                 back.name = element.name;
                         assert_int_equal(element_compare(&element, &back), 0);
                 }
@@ -216,6 +258,7 @@ static void a_failure_stays_in_the_batch(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_set_is_found_by_name_and_by_element),
+                cmocka_unit_test(other_names_are_nobodys),
                 cmocka_unit_test(elements_survive_the_way_there_and_back),
                 cmocka_unit_test(long_lists_are_divided),
                 cmocka_unit_test(only_the_last_message_is_acknowledged),

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/containers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "daemon/docker/client.h"
+#include "daemon/images.h"
+#include "daemon/messages.h"
+#include "daemon/timer.h"
+
+/* A list can be older than the last event that came before it: it is asked for once more when things are quiet. */
+#define LIST_TRAILING_USEC (500 * USEC_PER_MSEC)
+#define LIST_CONNECTED_USEC (1 * USEC_PER_SEC)
+#define LIST_FAILED_USEC (2 * USEC_PER_SEC)
+
+struct Containers {
+        sd_event *event;
+        Model *model;
+        ContainersHandlers handlers;
+        void *userdata;
+        DockerClient *docker;
+        DockerStatus status;
+        Images *images;
+        HostPort *published; /* as of the last list */
+        size_t n_published;
+        sd_event_source *list_timer;
+        bool list_again; /* an event came since the list timer was started */
+        bool listed;     /* the first list was taken */
+        bool listed_again; /* and another: whose health is not known by then is not waited for */
+};
+
+static void containers_changed(Containers *containers) {
+        containers->handlers.changed(containers->userdata);
+}
+
+static void containers_inspect(Containers *containers, const char *id) {
+        if (docker_client_inspect(containers->docker, id) < 0)
+                timer_start(containers->list_timer, LIST_FAILED_USEC);
+}
+
+/* At most one list each LIST_TRAILING_USEC, and one after the last event, however many there are. */
+static void containers_list_soon(Containers *containers) {
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(containers->list_timer, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                containers->list_again = true;
+        else
+                timer_start(containers->list_timer, LIST_TRAILING_USEC);
+}
+
+static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
+        Containers *containers = userdata;
+
+        if (containers->list_again)
+                timer_start(containers->list_timer, LIST_TRAILING_USEC);
+        containers->list_again = false;
+        return docker_client_list(containers->docker);
+}
+
+static void containers_forget(Containers *containers, const char *id) {
+        images_drop_parked(containers->images, id);
+        if (model_remove(containers->model, id))
+                containers_changed(containers);
+}
+
+/* The container is handed over; its labels are marked. A list does not say how healthy it is. */
+static void containers_put(Containers *containers, Container *container) {
+        char id[CONTAINER_ID_SIZE + 1];
+        int r;
+
+        strcpy(id, container->id);
+        r = model_put(containers->model, container);
+        if (r < 0) {
+                log_line(LOG_ERR, "No memory for a container");
+                timer_start(containers->list_timer, LIST_FAILED_USEC);
+        } else if (r > 0)
+                containers_changed(containers);
+        if (r > 0 && model_find(containers->model, id)->waiting == REASON_HEALTH_UNKNOWN)
+                containers_inspect(containers, id);
+}
+
+static void containers_release_parked(Containers *containers, const char *image_id) {
+        Container *container;
+
+        while ((container = images_take_parked(containers->images, image_id))) {
+                (void) images_mark(containers->images, container);
+                containers_put(containers, container);
+        }
+        containers_changed(containers);
+}
+
+/* The container is handed over. */
+static void containers_ask_for_image(Containers *containers, Container *container) {
+        _cleanup_free_ char *image_id = strdup(container->image_id);
+        int r = images_park(containers->images, container);
+
+        if (r > 0 && image_id && docker_client_inspect_image(containers->docker, image_id) < 0) {
+                r = images_learn_unreadable(containers->images, image_id);
+                containers_release_parked(containers, image_id);
+        }
+        if (r < 0 || !image_id) {
+                log_line(LOG_ERR, "No memory for a container");
+                timer_start(containers->list_timer, LIST_FAILED_USEC);
+        }
+}
+
+static void containers_ask_for_parked(Containers *containers) {
+        const char *image_id = NULL;
+
+        while ((image_id = images_next_parked(containers->images, image_id)))
+                (void) docker_client_inspect_image(containers->docker, image_id);
+}
+
+/* The container is handed over. It counts when it is known which of its labels are its image's. */
+static void containers_learn(Containers *containers, Container *container) {
+        if (container->state == CONTAINER_STOPPED) {
+                containers_forget(containers, container->id);
+                container_free(container);
+                return;
+        }
+        if (images_mark(containers->images, container)) {
+                images_drop_parked(containers->images, container->id);
+                containers_put(containers, container);
+                return;
+        }
+        containers_ask_for_image(containers, container);
+}
+
+static void on_docker_connected(void *userdata, const char *version, const char *api) {
+        Containers *containers = userdata;
+
+        log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
+        containers->status.away = false;
+        containers->handlers.connection(containers->userdata);
+        images_forget_unreadable(containers->images);
+        containers_ask_for_parked(containers);
+        (void) docker_client_list(containers->docker);
+        timer_start(containers->list_timer, LIST_CONNECTED_USEC);
+}
+
+static void on_docker_disconnected(void *userdata, const char *reason, uint64_t retry _unused_) {
+        Containers *containers = userdata;
+
+        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
+        if (!containers->status.away)
+                (void) sd_event_now(containers->event, CLOCK_REALTIME, &containers->status.since);
+        containers->status.away = true;
+        containers->handlers.connection(containers->userdata);
+}
+
+/* What takes a container's address away acts at once, for somebody else may get it; all else asks Docker first. A
+ * replayed event, or one of an earlier run, says nothing of now. */
+static bool event_withdraws(const DockerEvent *event, const Record *record) {
+        if (event->replayed || (event->time > 0 && event->time < record->container->started))
+                return false;
+        switch (event->action) {
+        case DOCKER_EVENT_DIE:
+        case DOCKER_EVENT_DESTROY:
+                return true;
+        case DOCKER_EVENT_DISCONNECT:
+                return record->network && strcmp(record->network->id, event->network) == 0;
+        default:
+                return false;
+        }
+}
+
+static void on_docker_event(void *userdata, const DockerEvent *event) {
+        Containers *containers = userdata;
+        const Record *record = model_find(containers->model, event->container);
+
+        if (!record && !event->labelled)
+                return;
+        if (record && event_withdraws(event, record))
+                containers_forget(containers, event->container);
+        if (event->action != DOCKER_EVENT_DESTROY || event->replayed)
+                containers_inspect(containers, event->container);
+        containers_list_soon(containers);
+}
+
+static void on_docker_events_lost(void *userdata, const char *reason) {
+        Containers *containers = userdata;
+
+        log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
+        (void) docker_client_list(containers->docker);
+}
+
+/* The first list is taken as it is; later, a row that says something else than the record may be the older of the
+ * two, and Docker's answer to an inspect decides. */
+static void containers_compare_row(Containers *containers, Container **row) {
+        const Record *record = model_find(containers->model, (*row)->id);
+
+        if (!containers->listed && !record)
+                containers_learn(containers, TAKE_PTR(*row));
+        else if (!images_mark(containers->images, *row) || !record || !container_equal(record->container, *row))
+                containers_inspect(containers, (*row)->id);
+}
+
+static int compare_row_id(const void *key, const void *item) {
+        return strcmp(key, (*(Container *const *) item)->id);
+}
+
+static bool record_is_doubtful(const Record *record) {
+        for (size_t i = 0; i < record->n_claims; i++)
+                if (record->claims[i].reason == REASON_DUPLICATE_ADDRESS ||
+                    record->claims[i].reason == REASON_HEALTH_UNKNOWN)
+                        return true;
+        return false;
+}
+
+/* Containers that the list does not have, or of which it does not say enough, are looked at again. */
+static void containers_check_records(Containers *containers, const DockerList *list) {
+        size_t n;
+        Record *const *records = model_records(containers->model, &n);
+
+        for (size_t i = 0; i < n; i++) {
+                const char *id = records[i]->container->id;
+
+                if (record_is_doubtful(records[i]) || !bsearch(id, list->containers, list->n_containers, sizeof(*list->containers),
+                                          compare_row_id))
+                        containers_inspect(containers, id);
+        }
+}
+
+static void on_docker_listed(void *userdata, DockerList *list, int error, const char *reason) {
+        Containers *containers = userdata;
+
+        if (error < 0) {
+                log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
+                timer_start(containers->list_timer, LIST_FAILED_USEC);
+                return;
+        }
+        if (list->truncated)
+                log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL,
+                          "Docker's list of containers could not be read whole: what is not in it stays as it is");
+        free(containers->published);
+        containers->published = TAKE_PTR(list->host_ports);
+        containers->n_published = list->n_host_ports;
+        if (containers->listed)
+                containers_check_records(containers, list);
+        for (size_t i = 0; i < list->n_containers; i++)
+                containers_compare_row(containers, &list->containers[i]);
+        containers->listed_again = containers->listed;
+        containers->listed = true;
+        containers_changed(containers);
+}
+
+/* Where it cannot be read, all labels of its containers are taken to be its own, until it is asked for again. Where
+ * Docker went meanwhile, nothing is known of it. */
+static void on_docker_image(void *userdata, const char *id, DockerInspectOutcome outcome, const ContainerLabel *labels,
+                            size_t n_labels, const char *reason) {
+        Containers *containers = userdata;
+        int r;
+
+        if (outcome == DOCKER_INSPECT_FAILED && !docker_client_is_connected(containers->docker))
+                return;
+        if (outcome == DOCKER_INSPECT_OK)
+                r = images_learn(containers->images, id, labels, n_labels);
+        else {
+                log_line(LOG_WARNING, "Cannot read image %.19s (%s): its containers' labels count as the image's", id,
+                         reason);
+                r = images_learn_unreadable(containers->images, id);
+        }
+        if (r < 0)
+                log_line(LOG_ERR, "No memory for an image");
+        containers_release_parked(containers, id);
+}
+
+static void on_docker_inspected(void *userdata, const char *id, DockerInspectOutcome outcome, Container *container,
+                                const char *reason) {
+        Containers *containers = userdata;
+
+        switch (outcome) {
+        case DOCKER_INSPECT_OK:
+                containers_learn(containers, container);
+                return;
+        case DOCKER_INSPECT_GONE:
+                containers_forget(containers, id);
+                return;
+        case DOCKER_INSPECT_FAILED:
+                log_line(LOG_DEBUG, "Cannot inspect %.12s: %s", id, reason);
+                timer_start(containers->list_timer, LIST_FAILED_USEC);
+                return;
+        }
+}
+
+static const DockerHandlers docker_handlers = {
+        .connected = on_docker_connected,
+        .disconnected = on_docker_disconnected,
+        .event = on_docker_event,
+        .events_lost = on_docker_events_lost,
+        .listed = on_docker_listed,
+        .inspected = on_docker_inspected,
+        .image = on_docker_image,
+};
+
+/* A list does not say how healthy a container is: until Docker was asked, what it has must not be withdrawn. */
+static bool health_is_known(const Containers *containers) {
+        size_t n;
+        Record *const *records = model_records(containers->model, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (records[i]->waiting == REASON_HEALTH_UNKNOWN)
+                        return false;
+        return true;
+}
+
+bool containers_are_known(const Containers *containers) {
+        return containers->listed && !images_has_parked(containers->images) &&
+               (containers->listed_again || health_is_known(containers));
+}
+
+const DockerStatus *containers_docker_status(const Containers *containers) {
+        return &containers->status;
+}
+
+int containers_refresh(Containers *containers) {
+        images_forget_unreadable(containers->images);
+        return docker_client_list(containers->docker);
+}
+
+const HostPort *containers_published(const Containers *containers, size_t *ret_count) {
+        *ret_count = containers->n_published;
+        return containers->published;
+}
+
+int containers_set_socket(Containers *containers, const char *socket_path) {
+        DockerClient *docker;
+        int r;
+
+        r = docker_client_new(containers->event, socket_path, &docker_handlers, containers, &docker);
+        if (r < 0)
+                return r;
+        docker_client_free(containers->docker);
+        containers->docker = docker;
+        return 0;
+}
+
+int containers_new(sd_event *event, const char *socket_path, Model *model, const ContainersHandlers *handlers,
+                   void *userdata, Containers **ret) {
+        _cleanup_(containers_freep) Containers *containers = calloc(1, sizeof(*containers));
+        int r;
+
+        if (!containers)
+                return -ENOMEM;
+        *containers = (Containers) {
+                .event = event,
+                .model = model,
+                .handlers = *handlers,
+                .userdata = userdata,
+                .images = images_new(),
+        };
+        if (!containers->images)
+                return -ENOMEM;
+        r = timer_new(event, on_list_timer, containers, &containers->list_timer);
+        if (r >= 0)
+                r = containers_set_socket(containers, socket_path);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(containers);
+        return 0;
+}
+
+Containers *containers_free(Containers *containers) {
+        if (!containers)
+                return NULL;
+        docker_client_free(containers->docker);
+        sd_event_source_unref(containers->list_timer);
+        images_free(containers->images);
+        free(containers->published);
+        free(containers);
+        return NULL;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/images.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/array.h"
+
+typedef struct Image {
+        char *id;
+        ContainerLabel *labels;
+        size_t n_labels;
+        bool unreadable;
+        unsigned long used; /* when it was last looked at, by count */
+} Image;
+
+struct Images {
+        Image *items; /* sorted by ID */
+        size_t count, capacity;
+        unsigned long clock;
+        Container **parked;
+        size_t n_parked, parked_capacity;
+};
+
+Images *images_new(void) {
+        return calloc(1, sizeof(Images));
+}
+
+static void image_done(Image *image) {
+        for (size_t i = 0; i < image->n_labels; i++) {
+                free(image->labels[i].key);
+                free(image->labels[i].value);
+        }
+        free(image->labels);
+        free(image->id);
+}
+
+Images *images_free(Images *images) {
+        if (!images)
+                return NULL;
+        for (size_t i = 0; i < images->count; i++)
+                image_done(&images->items[i]);
+        for (size_t i = 0; i < images->n_parked; i++)
+                container_free(images->parked[i]);
+        free(images->parked);
+        free(images->items);
+        free(images);
+        return NULL;
+}
+
+static int compare_id(const void *key, const void *item) {
+        return strcmp(key, ((const Image *) item)->id);
+}
+
+static bool locate(const Images *images, const char *id, size_t *ret_at) {
+        *ret_at = array_lower_bound(id, images->items, images->count, sizeof(Image), compare_id);
+        return *ret_at < images->count && strcmp(images->items[*ret_at].id, id) == 0;
+}
+
+static bool image_has_label(const Image *image, const ContainerLabel *label) {
+        if (image->unreadable)
+                return true;
+        for (size_t i = 0; i < image->n_labels; i++)
+                if (strcmp(image->labels[i].key, label->key) == 0)
+                        return strcmp(image->labels[i].value, label->value) == 0 &&
+                               image->labels[i].value_size == label->value_size;
+        return false;
+}
+
+bool images_mark(Images *images, Container *container) {
+        Image *image;
+        size_t at;
+
+        if (container->n_labels == 0 || !container->image_id || *container->image_id == '\0')
+                return true;
+        if (!locate(images, container->image_id, &at))
+                return false;
+        image = &images->items[at];
+        image->used = ++images->clock;
+        for (size_t i = 0; i < container->n_labels; i++)
+                container->labels[i].from_image = image_has_label(image, &container->labels[i]);
+        return true;
+}
+
+static int copy_labels(const ContainerLabel *labels, size_t n_labels, Image *image) {
+        image->labels = calloc(n_labels + 1, sizeof(*image->labels));
+        for (size_t i = 0; image->labels && i < n_labels; i++) {
+                image->n_labels = i + 1;
+                image->labels[i] = (ContainerLabel) {
+                        .key = strdup(labels[i].key),
+                        .value = strdup(labels[i].value),
+                        .value_size = labels[i].value_size,
+                };
+                if (!image->labels[i].key || !image->labels[i].value)
+                        return -ENOMEM;
+        }
+        return image->labels ? 0 : -ENOMEM;
+}
+
+static void images_remove(Images *images, size_t at) {
+        image_done(&images->items[at]);
+        array_remove(&images->items, &images->count, at, sizeof(Image));
+}
+
+/* Room for one more: who was not looked at for the longest time goes. */
+static void images_make_room(Images *images) {
+        size_t oldest = 0;
+
+        if (images->count < IMAGES_MAX)
+                return;
+        for (size_t i = 1; i < images->count; i++)
+                if (images->items[i].used < images->items[oldest].used)
+                        oldest = i;
+        images_remove(images, oldest);
+}
+
+/* The image is taken over, on success and failure alike. */
+static int images_put(Images *images, Image *image) {
+        size_t at;
+
+        if (locate(images, image->id, &at))
+                images_remove(images, at);
+        images_make_room(images);
+        (void) locate(images, image->id, &at);
+        if (array_insert_gap(&images->items, &images->count, &images->capacity, at, sizeof(Image)) < 0) {
+                image_done(image);
+                return -ENOMEM;
+        }
+        image->used = ++images->clock;
+        images->items[at] = *image;
+        return 0;
+}
+
+int images_learn(Images *images, const char *id, const ContainerLabel *labels, size_t n_labels) {
+        Image image = { .id = strdup(id) };
+
+        if (!image.id || copy_labels(labels, n_labels, &image) < 0) {
+                image_done(&image);
+                return -ENOMEM;
+        }
+        return images_put(images, &image);
+}
+
+int images_learn_unreadable(Images *images, const char *id) {
+        Image image = { .id = strdup(id), .unreadable = true };
+
+        return image.id ? images_put(images, &image) : -ENOMEM;
+}
+
+int images_park(Images *images, Container *container) {
+        bool first = true;
+
+        images_drop_parked(images, container->id);
+        for (size_t i = 0; i < images->n_parked; i++)
+                first &= strcmp(images->parked[i]->image_id, container->image_id) != 0;
+        if (array_reserve(&images->parked, &images->parked_capacity, images->n_parked + 1, sizeof(container)) < 0) {
+                container_free(container);
+                return -ENOMEM;
+        }
+        images->parked[images->n_parked++] = container;
+        return first;
+}
+
+static Container *unpark(Images *images, size_t at) {
+        Container *container = images->parked[at];
+
+        images->parked[at] = images->parked[--images->n_parked];
+        return container;
+}
+
+Container *images_take_parked(Images *images, const char *image_id) {
+        for (size_t i = 0; i < images->n_parked; i++)
+                if (strcmp(images->parked[i]->image_id, image_id) == 0)
+                        return unpark(images, i);
+        return NULL;
+}
+
+void images_drop_parked(Images *images, const char *container_id) {
+        for (size_t i = 0; i < images->n_parked; i++)
+                if (strcmp(images->parked[i]->id, container_id) == 0) {
+                        container_free(unpark(images, i));
+                        return;
+                }
+}
+
+const char *images_next_parked(const Images *images, const char *image_id) {
+        const char *next = NULL;
+
+        for (size_t i = 0; i < images->n_parked; i++) {
+                const char *candidate = images->parked[i]->image_id;
+
+                if ((!image_id || strcmp(candidate, image_id) > 0) && (!next || strcmp(candidate, next) < 0))
+                        next = candidate;
+        }
+        return next;
+}
+
+bool images_has_parked(const Images *images) {
+        return images->n_parked > 0;
+}
+
+void images_forget_unreadable(Images *images) {
+        for (size_t i = images->count; i > 0; i--)
+                if (images->items[i - 1].unreadable)
+                        images_remove(images, i - 1);
+}

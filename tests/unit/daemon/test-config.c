@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "daemon/config.h"
+#include "tests/cmocka.h"
+
+static int load(const char *text, Config **ret, char error[static CONFIG_ERROR_SIZE]) {
+        char path[] = "/tmp/test-config-XXXXXX";
+        int fd = mkstemp(path), r;
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        close(fd);
+        r = config_load(path, ret, error);
+        unlink(path);
+        return r;
+}
+
+static Config *good(const char *text) {
+        char error[CONFIG_ERROR_SIZE] = "";
+        Config *config = NULL;
+
+        if (load(text, &config, error) < 0)
+                fail_msg("%s", error);
+        return config;
+}
+
+static void test_defaults(void **state _unused_) {
+        char error[CONFIG_ERROR_SIZE];
+        _cleanup_(config_freep) Config *config = NULL;
+
+        assert_int_equal(config_load("/nonexistent/calico-exposed.conf", &config, error), 0);
+        assert_string_equal(config->docker_socket, "/run/docker.sock");
+        assert_true(policy_permits_ports(&config->policy, (PortRange) { 1, 65535 }));
+        assert_int_equal(policy_find_reserved(&config->policy, (PortRange) { 1, 65535 }), 22);
+        assert_int_equal(config->policy.n_addresses, 0);
+        assert_int_equal(config->policy.n_interfaces, 0);
+        assert_false(config->policy.honor_image_labels);
+        assert_true(config->policy.localhost);
+        assert_true(config->ruleset.localhost);
+        assert_false(config->ruleset.enforce);
+        assert_int_equal(config->ruleset.mark, 0x80);
+        assert_int_equal(config->ruleset.mask, 0x80);
+}
+
+static void test_all_keys(void **state _unused_) {
+        _cleanup_(config_freep) Config *config = good("# a comment\n"
+                                                      "[Docker]\n"
+                                                      "Socket = /run/podman/podman.sock\n"
+                                                      "; another\n"
+                                                      "[Expose]\n"
+                                                      "Interfaces=eth0, wg0\n"
+                                                      "Addresses=192.0.2.1 2001:db8::/64\n"
+                                                      "Ports=80,8000-8999\n"
+                                                      "ReservedPorts=8080\n"
+                                                      "ReservedPorts=8443\n"
+                                                      "ImageLabels=honor\n"
+                                                      "Localhost=no\n"
+                                                      "Mark=0x100/0x300\n"
+                                                      "[Profile]\n"
+                                                      "Enforce=yes\n");
+        const Policy *policy = &config->policy;
+
+        assert_string_equal(config->docker_socket, "/run/podman/podman.sock");
+        assert_int_equal(policy->n_interfaces, 2);
+        assert_string_equal(policy->interfaces[1], "wg0");
+        assert_int_equal(policy->n_addresses, 2);
+        assert_int_equal(policy->n_ports, 2);
+        assert_int_equal(policy->ports[1].last, 8999);
+        assert_int_equal(policy->n_reserved, 2);
+        assert_int_equal(policy_find_reserved(policy, (PortRange) { 22, 22 }), 0);
+        assert_true(policy->honor_image_labels);
+        assert_false(config->ruleset.localhost);
+        assert_int_equal(config->ruleset.mark, 0x100);
+        assert_int_equal(config->ruleset.mask, 0x300);
+        assert_true(config->ruleset.enforce);
+}
+
+static void test_empty_lists(void **state _unused_) {
+        _cleanup_(config_freep) Config *config = good("[Expose]\nReservedPorts=\nInterfaces=eth0\nInterfaces=\n"
+                                                      "Addresses=192.0.2.1\nAddresses=\n");
+
+        assert_int_equal(config->policy.n_reserved, 0);
+        assert_int_equal(config->policy.n_interfaces, 0);
+        assert_int_equal(config->policy.n_addresses, 0);
+}
+
+static void test_mark_alone_is_its_mask(void **state _unused_) {
+        _cleanup_(config_freep) Config *config = good("[Expose]\nMark=4096\n");
+
+        assert_int_equal(config->ruleset.mark, 0x1000);
+        assert_int_equal(config->ruleset.mask, 0x1000);
+}
+
+static void test_unknown_keys_are_no_error(void **state _unused_) {
+        _cleanup_(config_freep) Config *config = good("[Expose]\nPort=80\n[Nothing]\nKey=value\n");
+
+        assert_int_equal(config->policy.n_ports, 1);
+}
+
+static void test_bad_values(void **state _unused_) {
+        static const struct {
+                const char *text, *line, *key;
+        } cases[] = {
+                { "[Docker]\nSocket=docker.sock\n", ":2:", "Socket" },
+                { "[Docker]\nSocket=\n", ":2:", "Socket" },
+                { "[Expose]\n\n\nPorts=0\n", ":4:", "Ports" },
+                { "[Expose]\nPorts=\n", ":2:", "Ports" },
+                { "[Expose]\nPorts=65536\n", ":2:", "Ports" },
+                { "[Expose]\nPorts=90-80\n", ":2:", "Ports" },
+                { "[Expose]\nPorts=-80\n", ":2:", "Ports" },
+                { "[Expose]\nPorts=80x\n", ":2:", "Ports" },
+                { "[Expose]\nReservedPorts=ssh\n", ":2:", "ReservedPorts" },
+                { "[Expose]\nAddresses=eth0\n", ":2:", "Addresses" },
+                { "[Expose]\nAddresses=192.0.2.1/33\n", ":2:", "Addresses" },
+                { "[Expose]\nInterfaces=abcdefghijklmnop\n", ":2:", "Interfaces" },
+                { "[Expose]\nInterfaces=a/b\n", ":2:", "Interfaces" },
+                { "[Expose]\nImageLabels=yes\n", ":2:", "ImageLabels" },
+                { "[Expose]\nLocalhost=true\n", ":2:", "Localhost" },
+                { "[Expose]\nLocalhost=\n", ":2:", "Localhost" },
+                { "[Expose]\nMark=0\n", ":2:", "Mark" },
+                { "[Expose]\nMark=0x80/0x40\n", ":2:", "Mark" },
+                { "[Expose]\nMark=0x80/\n", ":2:", "Mark" },
+                { "[Expose]\nMark=0x1ffffffff\n", ":2:", "Mark" },
+                { "[Expose]\nMark=mark\n", ":2:", "Mark" },
+                { "[Profile]\nEnforce=maybe\n", ":2:", "Enforce" },
+                { "[Expose]\nPorts=80\nnonsense\n", ":3:", "line" },
+                { "[Expose\nPorts=80\n", ":1:", "line" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char error[CONFIG_ERROR_SIZE] = "";
+                Config *config = NULL;
+
+                if (load(cases[i].text, &config, error) != -EINVAL)
+                        fail_msg("accepted: %s", cases[i].text);
+                assert_null(config);
+                assert_non_null(strstr(error, cases[i].line));
+                assert_non_null(strstr(error, cases[i].key));
+                assert_non_null(strstr(error, "expected"));
+        }
+}
+
+static void test_long_line(void **state _unused_) {
+        char text[2048], error[CONFIG_ERROR_SIZE] = "";
+        Config *config = NULL;
+
+        memset(text, ' ', sizeof(text));
+        memcpy(text, "[Expose]\nPorts=80", 17);
+        strcpy(text + sizeof(text) - 12, ",8000-8999\n");
+        assert_int_equal(load(text, &config, error), -EINVAL);
+        assert_non_null(strstr(error, ":2:"));
+}
+
+static void test_too_many(void **state _unused_) {
+        char text[16384] = "[Expose]\n", error[CONFIG_ERROR_SIZE] = "";
+        Config *config = NULL;
+
+        for (unsigned i = 0; i <= CONFIG_LIST_MAX; i++)
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), "Ports=%u\n", i + 1);
+        assert_int_equal(load(text, &config, error), -EINVAL);
+        assert_non_null(strstr(error, "at most"));
+}
+
+static void test_unreadable(void **state _unused_) {
+        char error[CONFIG_ERROR_SIZE] = "";
+        Config *config = NULL;
+
+        assert_true(config_load("/", &config, error) < 0);
+        assert_null(config);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_all_keys),
+                cmocka_unit_test(test_empty_lists),
+                cmocka_unit_test(test_mark_alone_is_its_mask),
+                cmocka_unit_test(test_unknown_keys_are_no_error),
+                cmocka_unit_test(test_bad_values),
+                cmocka_unit_test(test_long_line),
+                cmocka_unit_test(test_too_many),
+                cmocka_unit_test(test_unreadable),
+        };
+
+        return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/flows.h"
+#include "tests/cmocka.h"
+
+static Element dnat(uint8_t protocol, uint16_t port, uint8_t host) {
+        return (Element) { .kind = ELEMENT_DNAT, .family = AF_INET, .protocol = protocol, .ports = { port, port },
+                           .name = "", .target = { AF_INET, { 172, 17, 0, host } }, .target_port = 80 };
+}
+
+/* Withdrawn flows of all protocols go; only UDP could have been pinned before an exposure. */
+static void test_between(void **state _unused_) {
+        Element before[] = { dnat(PROTOCOL_TCP, 80, 2), dnat(PROTOCOL_TCP, 81, 2) };
+        Element after[] = { dnat(PROTOCOL_TCP, 81, 2), dnat(PROTOCOL_TCP, 82, 3), dnat(PROTOCOL_UDP, 53, 3) };
+        _cleanup_free_ FlowFilter *filters = NULL;
+        size_t n;
+
+        assert_int_equal(flows_between(&(Elements) { before, 2, 2 }, &(Elements) { after, 3, 3 }, &filters, &n), 0);
+        assert_int_equal(n, 2);
+        assert_int_equal(filters[0].kind, FLOW_TRANSLATED);
+        assert_int_equal(filters[0].ports.first, 80);
+        assert_int_equal(filters[0].container_first, 80);
+        assert_int_equal(filters[0].destination.length, 0);
+        assert_int_equal(filters[1].kind, FLOW_UNTRANSLATED);
+        assert_int_equal(filters[1].ports.first, 53);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_between),
+        };
+
+        return cmocka_run_group_tests_name("flows", tests, NULL, NULL);
+}
