@@ -25,6 +25,7 @@ typedef struct ClaimText {
         char host[ENTRY_HOST_TEXT_SIZE];
         char host_port[16], container_port[16];
         char address[2 * ADDRESS_TEXT_SIZE + 2];
+        char network[128];
         char profile[LOG_VALUE_SIZE_MAX];
         char reason[CLAIM_REASON_SIZE];
 } ClaimText;
@@ -52,6 +53,8 @@ static void claim_text_fill(const Record *record, const Claim *claim, const Addr
         range_format(claim->entry.container_ports, text->container_port, sizeof(text->container_port));
         addresses_format(&claim->entry, v4, v6, text->address, sizeof(text->address));
         text_escape(record->profile, strlen(record->profile), text->profile, sizeof(text->profile));
+        if (record->network)
+                text_escape(record->network->name, strlen(record->network->name), text->network, sizeof(text->network));
 }
 
 static void claim_log(int priority, const char *message_id, const Record *record, const Claim *claim,
@@ -81,8 +84,8 @@ static void announce_claim(const Record *record, const Claim *claim) {
 
         claim_text_fill(record, claim, &record->ipv4, &record->ipv6, &text);
         if (claim->state == CLAIM_EXPOSED)
-                snprintf(message, sizeof(message), "%s: exposed %s -> %s port %s (profile %s)", record->name, text.host,
-                         text.address, text.container_port, text.profile);
+                snprintf(message, sizeof(message), "%s: exposed %s -> %s port %s (network %s, profile %s)", record->name,
+                         text.host, text.address, text.container_port, text.network, text.profile);
         else
                 snprintf(message, sizeof(message), "%s: %s entry \"%s\": %s", record->name,
                          announcements[claim->state].verb, claim->text, reason);
