@@ -35,9 +35,28 @@ static void containers_changed(Containers *containers) {
         containers->handlers.changed(containers->userdata);
 }
 
+/* What did not work is tried again with the next list, which may be due already. */
+static void containers_list_later(Containers *containers) {
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(containers->list_timer, &enabled);
+        if (enabled == SD_EVENT_OFF)
+                timer_start(containers->list_timer, LIST_FAILED_USEC);
+}
+
+/* Docker cannot be asked, or can again. */
+static void containers_set_away(Containers *containers, bool away) {
+        if (containers->status.away == away)
+                return;
+        containers->status.away = away;
+        if (away)
+                (void) sd_event_now(containers->event, CLOCK_REALTIME, &containers->status.since);
+        containers->handlers.connection(containers->userdata);
+}
+
 static void containers_inspect(Containers *containers, const char *id) {
         if (docker_client_inspect(containers->docker, id) < 0)
-                timer_start(containers->list_timer, LIST_FAILED_USEC);
+                containers_list_later(containers);
 }
 
 /* At most one list each LIST_TRAILING_USEC, and one after the last event, however many there are. */
@@ -57,7 +76,9 @@ static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_
         if (containers->list_again)
                 timer_start(containers->list_timer, LIST_TRAILING_USEC);
         containers->list_again = false;
-        return docker_client_list(containers->docker);
+        if (docker_client_list(containers->docker) < 0)
+                containers_list_later(containers);
+        return 0;
 }
 
 static void containers_forget(Containers *containers, const char *id) {
@@ -75,7 +96,7 @@ static void containers_put(Containers *containers, Container *container) {
         r = model_put(containers->model, container);
         if (r < 0) {
                 log_line(LOG_ERR, "No memory for a container");
-                timer_start(containers->list_timer, LIST_FAILED_USEC);
+                containers_list_later(containers);
         } else if (r > 0)
                 containers_changed(containers);
         if (r > 0 && model_find(containers->model, id)->waiting == REASON_HEALTH_UNKNOWN)
@@ -86,8 +107,12 @@ static void containers_release_parked(Containers *containers, const char *image_
         Container *container;
 
         while ((container = images_take_parked(containers->images, image_id))) {
-                (void) images_mark(containers->images, container);
-                containers_put(containers, container);
+                if (images_mark(containers->images, container))
+                        containers_put(containers, container);
+                else { /* no memory to learn it: not known whose labels they are */
+                        container_free(container);
+                        containers_list_later(containers);
+                }
         }
         containers_changed(containers);
 }
@@ -103,7 +128,7 @@ static void containers_ask_for_image(Containers *containers, Container *containe
         }
         if (r < 0 || !image_id) {
                 log_line(LOG_ERR, "No memory for a container");
-                timer_start(containers->list_timer, LIST_FAILED_USEC);
+                containers_list_later(containers);
         }
 }
 
@@ -133,8 +158,7 @@ static void on_docker_connected(void *userdata, const char *version, const char 
         Containers *containers = userdata;
 
         log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
-        containers->status.away = false;
-        containers->handlers.connection(containers->userdata);
+        containers_set_away(containers, false);
         images_forget_unreadable(containers->images);
         containers_ask_for_parked(containers);
         (void) docker_client_list(containers->docker);
@@ -145,10 +169,7 @@ static void on_docker_disconnected(void *userdata, const char *reason, uint64_t 
         Containers *containers = userdata;
 
         log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
-        if (!containers->status.away)
-                (void) sd_event_now(containers->event, CLOCK_REALTIME, &containers->status.since);
-        containers->status.away = true;
-        containers->handlers.connection(containers->userdata);
+        containers_set_away(containers, true);
 }
 
 /* What takes a container's address away acts at once, for somebody else may get it; all else asks Docker first. A
@@ -171,8 +192,12 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
         Containers *containers = userdata;
         const Record *record = model_find(containers->model, event->container);
 
-        if (!record && !event->labelled)
+        if (!record && !event->labelled) {
+                /* Somebody else's container: it may have freed a port that it had published. */
+                if (model_waits_for_host_ports(containers->model))
+                        containers_list_soon(containers);
                 return;
+        }
         if (record && event_withdraws(event, record))
                 containers_forget(containers, event->container);
         if (event->action != DOCKER_EVENT_DESTROY || event->replayed)
@@ -218,8 +243,8 @@ static void containers_check_records(Containers *containers, const DockerList *l
         for (size_t i = 0; i < n; i++) {
                 const char *id = records[i]->container->id;
 
-                if (record_is_doubtful(records[i]) || !bsearch(id, list->containers, list->n_containers, sizeof(*list->containers),
-                                          compare_row_id))
+                if (record_is_doubtful(records[i]) || !bsearch(id, list->containers, list->n_containers,
+                                                               sizeof(*list->containers), compare_row_id))
                         containers_inspect(containers, id);
         }
 }
@@ -229,9 +254,11 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
 
         if (error < 0) {
                 log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
-                timer_start(containers->list_timer, LIST_FAILED_USEC);
+                containers_list_later(containers);
+                containers_set_away(containers, true);
                 return;
         }
+        containers_set_away(containers, false);
         if (list->truncated)
                 log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL,
                           "Docker's list of containers could not be read whole: what is not in it stays as it is");
@@ -281,7 +308,7 @@ static void on_docker_inspected(void *userdata, const char *id, DockerInspectOut
                 return;
         case DOCKER_INSPECT_FAILED:
                 log_line(LOG_DEBUG, "Cannot inspect %.12s: %s", id, reason);
-                timer_start(containers->list_timer, LIST_FAILED_USEC);
+                containers_list_later(containers);
                 return;
         }
 }
@@ -316,9 +343,10 @@ const DockerStatus *containers_docker_status(const Containers *containers) {
         return &containers->status;
 }
 
-int containers_refresh(Containers *containers) {
+void containers_refresh(Containers *containers) {
         images_forget_unreadable(containers->images);
-        return docker_client_list(containers->docker);
+        if (docker_client_list(containers->docker) < 0)
+                containers_list_later(containers);
 }
 
 const HostPort *containers_published(const Containers *containers, size_t *ret_count) {

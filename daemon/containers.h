@@ -28,8 +28,8 @@ bool containers_are_known(const Containers *containers);
 
 const DockerStatus *containers_docker_status(const Containers *containers);
 
-/* Asks Docker for everything once more: what no event told is found so. Returns 0 or a negative errno. */
-int containers_refresh(Containers *containers);
+/* Asks Docker for everything once more: what no event told is found so. */
+void containers_refresh(Containers *containers);
 
 /* The ports that Docker itself published, as of its last list; valid until the loop runs. */
 const HostPort *containers_published(const Containers *containers, size_t *ret_count);

@@ -31,6 +31,7 @@ struct Kernel {
         TableState table;
         bool skeleton_intact;
         bool table_suspect;               /* the table may not be what the model thinks */
+        bool tampered;                    /* and somebody else changed it */
         bool docker_user_suspect[FAMILIES];
         bool localnet_suspect;
 };
@@ -47,9 +48,10 @@ static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_
         r = nft_monitor_read(kernel->monitor, kernel->nft, &changes);
         if (r < 0) {
                 log_line(LOG_ERR, "Cannot read nftables' notifications: %s", strerror(-r));
-                return r;
+                changes = (NftChanges) { .table = true, .docker_user = { true, true } };
         }
         kernel->table_suspect |= changes.table;
+        kernel->tampered |= changes.table;
         for (size_t i = 0; i < FAMILIES; i++)
                 kernel->docker_user_suspect[i] |= changes.docker_user[i];
         if (changes.table || changes.docker_user[0] || changes.docker_user[1])
@@ -230,7 +232,7 @@ static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
         links_set_localnet(&plan->remove, kernel->paths, false);
         r = nft_apply(kernel->nft, &kernel->options, rebuild ? &whole : plan, rebuild, kernel->table != TABLE_ABSENT);
         if (r < 0) {
-                kernel->table_suspect = true;
+                kernel->table_suspect = kernel->localnet_suspect = true;
                 return r;
         }
         links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths, true);
@@ -243,7 +245,7 @@ static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
 }
 
 static int reconcile_table(Kernel *kernel) {
-        bool healing = kernel->table_suspect, rebuild;
+        bool rebuild;
         Plan plan;
         int r;
 
@@ -262,9 +264,10 @@ static int reconcile_table(Kernel *kernel) {
                 model_commit(kernel->model);
         if (r >= 0 && rebuild && read_table(kernel) < 0)
                 kernel->table_suspect = true;
-        if (r > 0 && healing)
+        if (r > 0 && kernel->tampered)
                 log_event(LOG_NOTICE, MESSAGE_HEALED, NULL,
                           "The table inet calico-exposed was changed from outside, and is right again");
+        kernel->tampered &= r < 0;
         plan_done(&plan);
         return r;
 }
@@ -306,12 +309,20 @@ int kernel_reconcile(Kernel *kernel) {
         for (size_t i = 0; i < FAMILIES; i++) {
                 r = reconcile_docker_user(kernel, i);
                 if (r < 0)
-                        return r;
+                        log_line(LOG_WARNING, "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
         }
         return changed;
 }
 
+bool kernel_is_unfinished(const Kernel *kernel) {
+        return kernel->table_suspect || kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
+}
+
 void kernel_set_options(Kernel *kernel, const RulesetOptions *options) {
+        static const Prefix everywhere;
+
+        if (kernel->options.localhost != options->localhost) /* who needs route_localnet was asked with the paths */
+                (void) links_forget_paths(kernel->model, &everywhere);
         kernel->options = *options;
         kernel_suspect(kernel);
 }
@@ -324,8 +335,7 @@ void kernel_suspect(Kernel *kernel) {
 
 enum { WITHDRAW_USEC = 3000000 };
 
-/* Runs the loop until the old flows are gone: nothing else is left in it that would act. */
-static void wait_for_sweep(Kernel *kernel) {
+void kernel_finish_flows(Kernel *kernel) {
         sd_event *event = sd_event_source_get_event(kernel->monitor_source);
         uint64_t start, now;
 
@@ -346,10 +356,13 @@ void kernel_withdraw_all(Kernel *kernel) {
                         log_line(LOG_WARNING, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
         links_restore(model_actual(kernel->model), kernel->paths);
+        kernel->paths = paths_free(kernel->paths); /* no wish is fulfilled any more */
         r = nft_delete_table(kernel->nft);
         if (r < 0)
                 log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
         service_forget_nft();
-        if (sweep_flows(kernel, model_actual(kernel->model), &nothing) >= 0)
-                wait_for_sweep(kernel);
+        r = sweep_flows(kernel, model_actual(kernel->model), &nothing);
+        if (r < 0)
+                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
+        kernel_finish_flows(kernel);
 }

@@ -26,7 +26,7 @@ DEFINE_CLEANUP(Kernel, kernel_free)
 int kernel_start(Kernel *kernel);
 
 /* Decides the model anew and carries out the difference. Returns 1 if the table was changed, 0 if it was right
- * already, or a negative errno with the kernel as it was (to be tried again). */
+ * already, or a negative errno with the table as it was (to be tried again). */
 int kernel_reconcile(Kernel *kernel);
 
 /* Looks again at what nobody reports: the next reconcile reads the table, and the interfaces' switches are set. */
@@ -35,5 +35,12 @@ void kernel_suspect(Kernel *kernel);
 /* From the next reconcile on, the table is made by these. */
 void kernel_set_options(Kernel *kernel, const RulesetOptions *options);
 
-/* Takes away all that is ours, old flows included, and waits for that a few seconds at the most. */
+/* True if something was left undone that the next reconcile must try again, though nobody will report it. */
+bool kernel_is_unfinished(const Kernel *kernel);
+
+/* Runs the loop until the old flows of what was withdrawn are gone, some seconds at the most: at the end, when nothing
+ * else in the loop acts any more. */
+void kernel_finish_flows(Kernel *kernel);
+
+/* Takes away all that is ours, old flows included. Nothing but kernel_free() may follow. */
 void kernel_withdraw_all(Kernel *kernel);

@@ -78,6 +78,8 @@ void links_forget_departed(Model *model, Paths *paths) {
 
                 if (path->known && records[i]->network)
                         paths_forget_hairpin(paths, path->ifindex, records[i]->network->mac);
+                /* Once: the container may be back, with a wish of its own, when this is tried again. */
+                records[i]->path4.known = records[i]->path6.known = false;
         }
 }
 

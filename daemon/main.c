@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +38,10 @@ static int run(void) {
         int r;
 
         r = manager_new(CONFIG_PATH, &manager);
+        if (r == MANAGER_BAD_CONFIG)
+                return EX_CONFIG;
         if (r < 0)
-                return r == -EINVAL ? EX_CONFIG : EXIT_FAILURE;
+                return EXIT_FAILURE;
         return manager_run(manager) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -26,6 +26,7 @@
 
 #define RETRY_MIN_USEC (50 * USEC_PER_MSEC)
 #define RETRY_MAX_USEC (5 * USEC_PER_SEC)
+#define UNFINISHED_USEC (1 * USEC_PER_SEC)
 
 struct Manager {
         const char *config_path;
@@ -41,6 +42,7 @@ struct Manager {
         uint64_t retry_usec;
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
         bool ready;
+        bool reloading;
         bool stopping;
 };
 
@@ -56,6 +58,13 @@ static void manager_set_ready(Manager *manager) {
         if (manager->ready)
                 return;
         manager->ready = true;
+        service_notify_ready();
+}
+
+static void manager_set_reloaded(Manager *manager) {
+        if (!manager->reloading)
+                return;
+        manager->reloading = false;
         service_notify_ready();
 }
 
@@ -136,9 +145,12 @@ static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
+        if (kernel_is_unfinished(manager->kernel))
+                timer_start(manager->retry_timer, UNFINISHED_USEC);
         announce_changes(manager->model);
         manager_update_status(manager);
         manager_set_ready(manager);
+        manager_set_reloaded(manager);
         return 0;
 }
 
@@ -157,7 +169,8 @@ static int on_periodic(sd_event_source *source, uint64_t now _unused_, void *use
         kernel_suspect(manager->kernel);
         manager_mark_dirty(manager);
         timer_start(source, LIST_PERIODIC_USEC);
-        return containers_refresh(manager->containers);
+        containers_refresh(manager->containers);
+        return 0;
 }
 
 static void on_containers_changed(void *userdata) {
@@ -182,21 +195,21 @@ static int manager_open_containers(Manager *manager) {
                               &manager->containers);
 }
 
+/* The configuration is taken over on success alone. */
 static int manager_use_config(Manager *manager, Config *config) {
-        _cleanup_(config_freep) Config *old = manager->config;
-        int r;
+        int r = 0;
 
-        r = model_set_policy(manager->model, &config->policy);
-        if (r < 0) {
-                TAKE_PTR(old);
+        if (strcmp(manager->config->docker_socket, config->docker_socket) != 0)
+                r = containers_set_socket(manager->containers, config->docker_socket);
+        if (r >= 0)
+                r = model_set_policy(manager->model, &config->policy);
+        if (r < 0)
                 return r;
-        }
+        config_free(manager->config);
         manager->config = config;
         kernel_set_options(manager->kernel, &config->ruleset);
         manager_mark_dirty(manager);
-        if (strcmp(old->docker_socket, config->docker_socket) == 0)
-                return 0;
-        return containers_set_socket(manager->containers, config->docker_socket);
+        return 0;
 }
 
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *userdata) {
@@ -206,21 +219,27 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
         int r;
 
         service_notify_reloading();
+        manager->reloading = true;
         r = config_load(manager->config_path, &config, error);
         if (r >= 0)
-                r = manager_use_config(manager, TAKE_PTR(config));
+                r = manager_use_config(manager, config);
         if (r < 0)
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "The configuration stays as it was: %s", error);
-        else
+        else {
+                TAKE_PTR(config);
                 log_event(LOG_INFO, MESSAGE_CONFIG_READ, NULL, "Read the configuration anew");
-        service_notify_ready();
+        }
+        /* Else it ends when the kernel is changed. */
+        if (r < 0 || !manager->judged)
+                manager_set_reloaded(manager);
         return 0;
 }
 
 static int on_signal(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *userdata) {
         Manager *manager = userdata;
 
-        return sd_event_exit(manager->event, 0);
+        manager->stopping = true;
+        return 0;
 }
 
 static int add_signal(Manager *manager, int number, sd_event_signal_handler_t handler) {
@@ -291,6 +310,27 @@ static int manager_open(Manager *manager, int stored_fd) {
         return r;
 }
 
+/* The socket ends with us, and the table with it: what else was switched on must not outlive the table's guard. */
+static void manager_withdraw_stored(Manager *manager, int stored_fd) {
+        static const RulesetOptions options;
+        static const Policy policy;
+        int r;
+
+        r = sd_event_default(&manager->event);
+        if (r >= 0)
+                r = model_new(&policy, &manager->model);
+        if (r >= 0)
+                r = kernel_new(manager->event, &options, stored_fd, manager->model, on_kernel_changed, manager,
+                               &manager->kernel);
+        manager->stopping = true;
+        if (r >= 0)
+                r = kernel_start(manager->kernel);
+        if (r >= 0)
+                kernel_withdraw_all(manager->kernel);
+        else
+                log_line(LOG_WARNING, "Cannot withdraw what was exposed: %s", strerror(-r));
+}
+
 int manager_new(const char *config_path, Manager **ret) {
         _cleanup_(manager_freep) Manager *manager = NULL;
         int stored_fd = service_take_nft(), r;
@@ -304,7 +344,9 @@ int manager_new(const char *config_path, Manager **ret) {
         r = config_load(config_path, &manager->config, error);
         if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "%s", error);
-                return r;
+                if (stored_fd >= 0)
+                        manager_withdraw_stored(manager, stored_fd);
+                return MANAGER_BAD_CONFIG;
         }
         r = manager_open(manager, stored_fd);
         if (r < 0)
@@ -331,22 +373,33 @@ Manager *manager_free(Manager *manager) {
         return NULL;
 }
 
+/* Not sd_event_loop(): a loop that was left by sd_event_exit() cannot be run again, as the withdrawal must. */
+static int manager_loop(Manager *manager) {
+        int r = 0, code;
+
+        while (!manager->stopping && r >= 0 && sd_event_get_state(manager->event) != SD_EVENT_FINISHED)
+                r = sd_event_run(manager->event, UINT64_MAX);
+        if (r >= 0 && !manager->stopping && sd_event_get_exit_code(manager->event, &code) >= 0)
+                r = code; /* a part that cannot go on */
+        return r;
+}
+
 int manager_run(Manager *manager) {
         int r;
 
         log_event(LOG_INFO, MESSAGE_STARTED, NULL, "Started");
-        r = sd_event_loop(manager->event);
+        r = manager_loop(manager);
         if (r < 0) {
                 log_line(LOG_ERR, "The event loop failed: %s", strerror(-r));
                 return r;
         }
-        manager->stopping = true;
         service_notify_stopping();
-        if (service_is_restarting())
-                log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped for a restart: what is exposed stays");
-        else {
+        if (service_is_stopped_for_good()) {
                 kernel_withdraw_all(manager->kernel);
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped: nothing is exposed any more");
+        } else {
+                kernel_finish_flows(manager->kernel);
+                log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped for a restart: what is exposed stays");
         }
         return 0;
 }

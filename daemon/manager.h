@@ -8,7 +8,8 @@
 typedef struct Manager Manager;
 
 /* Reads the configuration, opens all that is needed, and takes over what systemd kept. config_path stays the caller's.
- * Returns 0 or a negative errno, after saying in the log what is wrong: -EINVAL for the configuration. */
+ * Returns 0, MANAGER_BAD_CONFIG, or a negative errno, after saying in the log what is wrong. */
+#define MANAGER_BAD_CONFIG 1
 int manager_new(const char *config_path, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager, manager_free)

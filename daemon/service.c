@@ -70,12 +70,12 @@ int service_take_nft(void) {
         return taken;
 }
 
-static int job_type_is_restart(sd_bus *bus, const char *job) {
+static int job_type_is_stop(sd_bus *bus, const char *job) {
         _cleanup_free_ char *type = NULL;
         int r;
 
         r = sd_bus_get_property_string(bus, SYSTEMD, job, SYSTEMD ".Job", "JobType", NULL, &type);
-        return r < 0 ? r : strcmp(type, "restart") == 0;
+        return r < 0 ? r : strcmp(type, "stop") == 0;
 }
 
 /* The manager's own word, and not sd_pid_get_unit(3), which must find the cgroup file system where it expects it. */
@@ -87,9 +87,9 @@ static int get_own_unit(sd_bus *bus, sd_bus_message **ret_reply, const char **re
         return r < 0 ? r : sd_bus_message_read(*ret_reply, "o", ret_path);
 }
 
-/* org.freedesktop.systemd1(5): the property Job of a unit is the job under way, and its type is "restart" from the
- * request on, "stop" otherwise. */
-static int unit_is_restarting(sd_bus *bus) {
+/* org.freedesktop.systemd1(5): the property Job of a unit is the job under way, number 0 if there is none (a signal from
+ * somebody else, a time limit). Its type is "restart" or "stop" from the request on. */
+static int unit_is_stopped(sd_bus *bus) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL, *reply = NULL;
         const char *path, *job;
         uint32_t id;
@@ -102,14 +102,14 @@ static int unit_is_restarting(sd_bus *bus) {
                 r = sd_bus_message_read(reply, "(uo)", &id, &job);
         if (r < 0)
                 return r;
-        return id == 0 ? 0 : job_type_is_restart(bus, job);
+        return id == 0 ? 0 : job_type_is_stop(bus, job);
 }
 
-bool service_is_restarting(void) {
+bool service_is_stopped_for_good(void) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
 
         if (!getenv("NOTIFY_SOCKET") || sd_bus_open_system(&bus) < 0)
-                return false;
+                return true;
         (void) sd_bus_set_method_call_timeout(bus, 1000000);
-        return unit_is_restarting(bus) > 0;
+        return unit_is_stopped(bus) != 0;
 }

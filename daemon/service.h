@@ -19,6 +19,6 @@ void service_forget_nft(void);
 /* The stored socket, close-on-exec, or -1. To be called once, before any descriptor is opened. */
 int service_take_nft(void);
 
-/* True if this stop is the first half of a restart: then what stands in the kernel shall stay. Asks systemd over the
- * system bus, at most a second; false where that is impossible. */
-bool service_is_restarting(void);
+/* True if the unit is being stopped, and not restarted or brought back by systemd by itself: then what stands in the
+ * kernel shall go. Asks systemd over the system bus, some seconds at the most; true where that is impossible. */
+bool service_is_stopped_for_good(void);

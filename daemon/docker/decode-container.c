@@ -184,7 +184,8 @@ static int decode_labels_of(const cJSON *json, Container *container) {
         int r;
 
         r = json_container(json, "Labels", cJSON_Object, &labels);
-        return r < 0 ? r : decode_labels(labels, &container->labels, &container->n_labels, &container->truncated);
+        return r < 0 ? r : decode_labels(labels, &container->labels, &container->n_labels, &container->labels_dropped,
+                                           &container->truncated);
 }
 
 /* What both shapes have in common beside the labels. */

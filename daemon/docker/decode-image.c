@@ -12,7 +12,7 @@ int docker_image_decode(const char *text, size_t size, DockerImage *ret) {
         _cleanup_(json_freep) cJSON *json = NULL;
         const cJSON *config, *labels;
         DockerImage image = {};
-        bool truncated = false;
+        bool dropped = false, truncated = false;
         int r;
 
         r = json_parse(text, size, &json);
@@ -23,7 +23,7 @@ int docker_image_decode(const char *text, size_t size, DockerImage *ret) {
             json_container(config, "Labels", cJSON_Object, &labels) < 0)
                 return -EBADMSG;
         /* What is cut off here is cut off in the container's record, too, which says so. */
-        r = decode_labels(labels, &image.labels, &image.n_labels, &truncated);
+        r = decode_labels(labels, &image.labels, &image.n_labels, &dropped, &truncated);
         if (r < 0)
                 return r;
         *ret = image;

@@ -40,7 +40,7 @@ static int copy_label(const cJSON *from, ContainerLabel *label, bool *truncated)
         return label->key && label->value ? 0 : -ENOMEM;
 }
 
-int decode_labels(const cJSON *labels, ContainerLabel **ret, size_t *ret_count, bool *truncated) {
+int decode_labels(const cJSON *labels, ContainerLabel **ret, size_t *ret_count, bool *dropped, bool *truncated) {
         FoundLabels found = {};
         ContainerLabel *copies;
         const cJSON *label;
@@ -52,7 +52,7 @@ int decode_labels(const cJSON *labels, ContainerLabel **ret, size_t *ret_count, 
                 /* A key that is cut would be another key. */
                 if (!cJSON_GetStringValue(label) || strlen(label->string) > CONTAINER_LABEL_SIZE_MAX ||
                     !found_labels_add(&found, label))
-                        *truncated = true;
+                        *dropped = *truncated = true;
         }
         if (found.n == 0)
                 return 0;

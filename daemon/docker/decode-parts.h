@@ -13,8 +13,9 @@
 
 /* The labels of ours in an object of labels (NULL: none), sorted by key; CONTAINER_LABELS_MAX of them at the most.
  * Where there are more, the first by key stay: so what is on a container from its image is there in both, or in
- * neither. Sets *truncated, and never clears it, where something was over a limit. Writes nothing on failure. */
-int decode_labels(const cJSON *labels, ContainerLabel **ret, size_t *ret_count, bool *truncated);
+ * neither. Sets *truncated, and never clears it, where something was over a limit; *dropped, too, where a whole label
+ * is missing. Writes nothing on failure. */
+int decode_labels(const cJSON *labels, ContainerLabel **ret, size_t *ret_count, bool *dropped, bool *truncated);
 
 /* True for AF_UNSPEC, too. */
 static inline bool address_is_zero(const Address *address) {

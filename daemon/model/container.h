@@ -78,7 +78,8 @@ typedef struct Container {
         size_t n_labels;
         PublishedPort *published;
         size_t n_published;
-        bool truncated; /* something was over a limit above and is missing here */
+        bool labels_dropped; /* there are more labels of ours than CONTAINER_LABELS_MAX: which ones is not known */
+        bool truncated;      /* something was over a limit above and is missing here */
 } Container;
 
 /* An empty container with that ID, or NULL if there is no memory. The ID is not checked. */

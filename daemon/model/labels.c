@@ -83,6 +83,8 @@ int labels_read(const Container *container, const Policy *policy, Labels *ret) {
                 else if (expected)
                         set_problem(&labels, label, expected);
         }
+        if (container->labels_dropped && !*labels.problem)
+                strcpy(labels.problem, "expected at most 32 labels that begin with calico.expose");
         if (r >= 0 && labels.limits.n_interfaces == 0 && policy->n_interfaces > 0)
                 r = limits_set_interfaces(&labels.limits, policy->interfaces, policy->n_interfaces);
         if (r < 0) {

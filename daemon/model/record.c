@@ -231,20 +231,14 @@ Record *record_free(Record *record) {
         return NULL;
 }
 
-static void claim_inherit(Claim *claim, const Record *old) {
-        for (size_t i = 0; i < old->n_claims; i++) {
-                if (strcmp(old->claims[i].text, claim->text) != 0)
-                        continue;
-                claim->holds = old->claims[i].holds;
-                claim->notice = old->claims[i].notice;
-                return;
-        }
-}
-
 void record_inherit(Record *record, const Record *old) {
         record->introduced = old->introduced;
-        for (size_t i = 0; i < record->n_claims; i++)
-                claim_inherit(&record->claims[i], old);
+        for (size_t i = 0; i < MIN(record->n_claims, old->n_claims); i++) {
+                if (strcmp(record->claims[i].text, old->claims[i].text) != 0)
+                        continue;
+                record->claims[i].holds = old->claims[i].holds;
+                record->claims[i].notice = old->claims[i].notice;
+        }
         if (address_compare(&record->ipv4, &old->ipv4) == 0)
                 record->path4 = old->path4;
         if (address_compare(&record->ipv6, &old->ipv6) == 0)

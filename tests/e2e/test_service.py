@@ -116,9 +116,32 @@ def test_without_docker_everything_stays(machine):
 def test_stop_takes_everything_away(machine):
     machine.start("web", expose="80")
     machine.outside.await_answer("web", "tcp", HOST[4], 80)
-    machine.systemctl("stop", UNIT)
+    with machine.outside.hold("tcp", HOST[4], 80) as connection:
+        assert connection.ask().name == "web"
+        machine.systemctl("stop", UNIT)
+        assert connection.ask() is None, "what was open before is closed as well"
     machine.outside.await_silence("tcp", HOST[4], 80)
     assert machine.table() is None
+    assert machine.run("cat /proc/sys/net/ipv4/conf/docker0/route_localnet").strip() == "0"
     assert "0x80" not in machine.run("iptables-save; ip6tables-save")
     machine.systemctl("start", UNIT)
     machine.outside.await_answer("web", "tcp", HOST[4], 80)
+
+
+@pytest.fixture
+def bad_configuration(machine):
+    path = "/etc/calico-exposed/calico-exposed.conf"
+    machine.run(f"cp {path} {path}.good; echo '[Expose]\nPorts=http' >> {path}")
+    yield
+    machine.run(f"mv {path}.good {path}; systemctl reset-failed {UNIT}; systemctl restart {UNIT}")
+
+
+def test_a_start_that_is_refused_leaves_no_switch_without_its_guard(machine, bad_configuration):
+    machine.start("web", expose="80")
+    machine.outside.await_answer("web", "tcp", HOST[4], 80)
+    machine.systemctl("restart", UNIT, check=False)
+    wait_until(lambda: machine.property("ExecMainStatus") == "78", 10, "the start is refused")
+    assert machine.table() is None
+    assert machine.run("cat /proc/sys/net/ipv4/conf/docker0/route_localnet").strip() == "0"
+    assert "0x80" not in machine.run("iptables-save; ip6tables-save")
+    assert any(":" in e["MESSAGE"] and "Ports: expected" in e["MESSAGE"] for e in machine.journal())

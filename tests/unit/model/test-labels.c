@@ -77,6 +77,17 @@ static void test_cut_value(void **state _unused_) {
         labels_done(&labels);
 }
 
+/* Which label is missing is not known: it may be a limit. */
+static void test_dropped_labels(void **state _unused_) {
+        _cleanup_(container_freep) Container *container = build_container(1, "80");
+        Labels labels;
+
+        container->labels_dropped = true;
+        assert_int_equal(labels_read(container, &open_policy, &labels), 0);
+        assert_string_not_equal(labels.problem, "");
+        labels_done(&labels);
+}
+
 static void test_networks_inside_others_go(void **state _unused_) {
         _cleanup_(container_freep) Container *container = build_container(1, "80");
         char text[PREFIX_TEXT_SIZE];
@@ -157,6 +168,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_cut_value),
+                cmocka_unit_test(test_dropped_labels),
                 cmocka_unit_test(test_networks_inside_others_go),
                 cmocka_unit_test(test_configured_interfaces),
                 cmocka_unit_test(test_image_labels),

@@ -150,6 +150,20 @@ static void test_inherit(void **state _unused_) {
         assert_false(moved->path4.known);
 }
 
+/* Entries that look the same are told apart by their place. */
+static void test_inherit_doubled_entries(void **state _unused_) {
+        _cleanup_(record_freep) Record *old = record_of(build_on_bridge(1, "80,80"));
+        _cleanup_(record_freep) Record *renewed = record_of(build_on_bridge(1, "80,80"));
+
+        old->claims[0].state = CLAIM_EXPOSED;
+        claim_set_announced(old, &old->claims[0]);
+        claim_set_announced(old, &old->claims[1]);
+        record_inherit(renewed, old);
+        assert_int_equal(renewed->claims[0].notice.state, CLAIM_EXPOSED);
+        assert_int_equal(renewed->claims[1].notice.state, CLAIM_INVALID);
+        assert_false(claim_is_news(renewed, &renewed->claims[1]));
+}
+
 static void test_news(void **state _unused_) {
         _cleanup_(record_freep) Record *record = record_of(build_on_bridge(1, "80"));
         Claim *claim = &record->claims[0];
@@ -198,6 +212,7 @@ int main(void) {
                 cmocka_unit_test(test_waiting),
                 cmocka_unit_test(test_default_route_chooses),
                 cmocka_unit_test(test_inherit),
+                cmocka_unit_test(test_inherit_doubled_entries),
                 cmocka_unit_test(test_news),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_name_is_shown_safely),
