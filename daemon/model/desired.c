@@ -232,6 +232,22 @@ int desired_add_policy(Desired *desired, const Policy *policy) {
         return error;
 }
 
+/* A process that ends leaves its port closed for a moment before Docker says so. With others there to answer, clients
+ * need not see that. Ranges keep it simple: there a refusal is passed on. */
+static void add_balanced(Desired *desired, const Element *backend, int *error) {
+        const Element balanced = {
+                .kind = ELEMENT_BALANCED,
+                .family = backend->family,
+                .protocol = backend->protocol,
+                .address = backend->target,
+                .ports = { backend->target_port, backend->target_port },
+                .name = "",
+        };
+
+        if (backend->protocol == PROTOCOL_TCP && backend->target_port != 0)
+                append(&desired->elements, &balanced, error);
+}
+
 /* One balance for each host side: as many backends as follow each other with the same key. */
 static size_t add_balance(Desired *desired, const Element *backends, size_t n, int *error) {
         char text[CHAIN_NAME_SIZE];
@@ -250,6 +266,8 @@ static size_t add_balance(Desired *desired, const Element *backends, size_t n, i
         for (size_t i = 0; i < count; i++) {
                 Element backend = backends[i];
 
+                if (count > 1)
+                        add_balanced(desired, &backend, error);
                 backend.kind = ELEMENT_BACKEND;
                 backend.protocol = 0;
                 backend.prefix = (Prefix) {};

@@ -36,6 +36,9 @@ typedef enum ElementKind {
         ELEMENT_NEIGHBOURS,
         /* hairpin4/6: the same for what the container at `address`, which has no neighbours, sends to itself. */
         ELEMENT_HAIRPIN,
+        /* balanced4/6: port ports.first (== last) of the container at `address` is one backend of several: when it
+         * refuses a connection, another shall be asked. */
+        ELEMENT_BALANCED,
         /* localnet: route_localnet was switched on by us on interface `name`. */
         ELEMENT_LOCALNET,
         /* hairpinports: hairpin mode was switched on by us on bridge port `name`. */

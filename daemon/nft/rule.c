@@ -204,14 +204,22 @@ void rule_compare_u32(RuleWriter *writer, uint32_t op, uint32_t value) {
         rule_compare(writer, op, &value, sizeof(value));
 }
 
-void rule_change_bits(RuleWriter *writer, uint32_t mask, uint32_t xor) {
+static void add_bitwise(RuleWriter *writer, const void *mask, const void *xor, uint32_t size) {
         struct nftnl_expr *expression = add_expression(writer, "bitwise");
 
         put_u32(expression, NFTNL_EXPR_BITWISE_SREG, slot_register(0));
         put_u32(expression, NFTNL_EXPR_BITWISE_DREG, slot_register(0));
-        put_u32(expression, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
-        put_data(writer, expression, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof(mask));
-        put_data(writer, expression, NFTNL_EXPR_BITWISE_XOR, &xor, sizeof(xor));
+        put_u32(expression, NFTNL_EXPR_BITWISE_LEN, size);
+        put_data(writer, expression, NFTNL_EXPR_BITWISE_MASK, mask, size);
+        put_data(writer, expression, NFTNL_EXPR_BITWISE_XOR, xor, size);
+}
+
+void rule_change_bits(RuleWriter *writer, uint32_t mask, uint32_t xor) {
+        add_bitwise(writer, &mask, &xor, sizeof(mask));
+}
+
+void rule_mask_byte(RuleWriter *writer, uint8_t mask) {
+        add_bitwise(writer, &mask, &(uint8_t) { 0 }, sizeof(mask));
 }
 
 static struct nftnl_expr *add_lookup(RuleWriter *writer, const char *set) {

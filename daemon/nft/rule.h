@@ -63,6 +63,8 @@ void rule_compare(RuleWriter *writer, uint32_t op, const void *data, uint32_t si
 void rule_compare_u32(RuleWriter *writer, uint32_t op, uint32_t value);
 /* The four bytes at slot 0 become (value & mask) ^ xor, in host byte order. */
 void rule_change_bits(RuleWriter *writer, uint32_t mask, uint32_t xor);
+/* The byte at slot 0 becomes value & mask. */
+void rule_mask_byte(RuleWriter *writer, uint8_t mask);
 
 /* Goes on if the key at slot 0 is in the set. */
 void rule_lookup(RuleWriter *writer, const char *set);

@@ -5,6 +5,9 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "daemon/nft/match.h"
@@ -115,6 +118,30 @@ static void write_forward_stray(RuleWriter *writer, uint8_t family) {
         rule_lookup_verdict(writer, family_set_name("endpoint", family, name));
 }
 
+/* A refusal by one backend of several: RST and ACK with the sequence number 0, which is how RFC 9293 (3.10.7.1) has a
+ * closed port answer a SYN. It is kept back; the client asks again, and a new round of the balance answers. */
+static void write_forward_refusal(RuleWriter *writer, uint8_t family) {
+        static const RulePayload sequence = { NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(struct tcphdr, th_seq), 4 };
+        static const RulePayload flags = { NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(struct tcphdr, th_flags), 1 };
+        static const uint8_t reply = IP_CT_DIR_REPLY, tcp = IPPROTO_TCP, refusal = TH_RST | TH_ACK;
+        char name[OBJECT_NAME_SIZE];
+
+        rule_begin(writer, "another backend answers");
+        rule_load_ct(writer, NFT_CT_DIRECTION, 0);
+        rule_compare(writer, NFT_CMP_EQ, &reply, sizeof(reply));
+        match_translated(writer);
+        rule_load_meta(writer, NFT_META_L4PROTO, 0);
+        rule_compare(writer, NFT_CMP_EQ, &tcp, sizeof(tcp));
+        rule_load_payload(writer, flags, 0);
+        rule_mask_byte(writer, TH_FIN | TH_SYN | TH_RST | TH_ACK);
+        rule_compare(writer, NFT_CMP_EQ, &refusal, sizeof(refusal));
+        rule_load_payload(writer, sequence, 0);
+        rule_compare_u32(writer, NFT_CMP_EQ, 0);
+        match_load_source(writer, family);
+        rule_lookup(writer, family_set_name("balanced", family, name));
+        rule_verdict(writer, NF_DROP, NULL);
+}
+
 /* The source of the reply is the container, in both directions of a flow and for what is related to it; of one that the
  * container opened itself it is the other end. The kernel does not load an address of the other family, so nothing need
  * be said of it. */
@@ -122,6 +149,8 @@ static void write_forward(RuleWriter *writer, const RulesetOptions *options) {
         static const uint32_t reply_source[] = { NFT_CT_SRC_IP, NFT_CT_SRC_IP6 };
         char name[OBJECT_NAME_SIZE];
 
+        for (size_t i = 0; i < ELEMENTSOF(address_families); i++)
+                write_forward_refusal(writer, address_families[i]);
         for (size_t i = 0; i < ELEMENTSOF(address_families); i++) {
                 rule_begin(writer, NULL);
                 if (!options->enforce)

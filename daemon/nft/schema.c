@@ -89,6 +89,8 @@ const SetSchema set_schemas[] = {
                       KEY(FIELD_PREFIX, FIELD_PREFIX)),
         BOTH_FAMILIES(TOP, "hairpin", ELEMENT_HAIRPIN, "containers without neighbours, twice",
                       KEY(FIELD_ADDRESS, FIELD_ADDRESS)),
+        BOTH_FAMILIES(TOP, "balanced", ELEMENT_BALANCED, "backends beside which there are others",
+                      KEY(FIELD_ADDRESS, FIELD_PROTOCOL, FIELD_PORT)),
         { .name = "localnet", .kind = ELEMENT_LOCALNET, .comment = "interfaces on which we set route_localnet",
           KEY(FIELD_NAME) },
         { .name = "hairpinports", .kind = ELEMENT_HAIRPIN_PORT, .comment = "bridge ports which we set to hairpin",

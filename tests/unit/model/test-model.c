@@ -65,6 +65,27 @@ static void test_put_and_remove(void **state _unused_) {
         assert_int_equal(model_actual(model)->count, POLICY_ELEMENTS);
 }
 
+static Container *build_health(ContainerHealth health) {
+        Container *container = build_on_bridge(2, "80");
+
+        build_label(container, "calico.expose.when", "healthy");
+        container->health = health;
+        return container;
+}
+
+/* A list knows nothing of health: what an inspect says is news then, but not the other way round. */
+static void test_health_is_learnt(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+
+        assert_int_equal(model_put(model, build_health(HEALTH_UNKNOWN)), 1);
+        assert_int_equal(find(model, 2)->waiting, REASON_HEALTH_UNKNOWN);
+        assert_int_equal(model_put(model, build_health(HEALTH_HEALTHY)), 1);
+        assert_int_equal(find(model, 2)->waiting, REASON_NONE);
+        assert_int_equal(model_put(model, build_health(HEALTH_UNKNOWN)), 0);
+        assert_int_equal(model_put(model, build_health(HEALTH_UNHEALTHY)), 1);
+        assert_int_equal(find(model, 2)->waiting, REASON_UNHEALTHY);
+}
+
 static void test_departed_are_kept_until_forgotten(void **state _unused_) {
         _cleanup_(model_freep) Model *model = model_make();
         size_t n;
@@ -386,6 +407,7 @@ static void test_order_does_not_matter(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_put_and_remove),
+                cmocka_unit_test(test_health_is_learnt),
                 cmocka_unit_test(test_departed_are_kept_until_forgotten),
                 cmocka_unit_test(test_new_address),
                 cmocka_unit_test(test_holder_survives_restart),
