@@ -34,8 +34,8 @@ static bool stderr_is_journal(void) {
 
         if (cached < 0) {
                 stream = getenv("JOURNAL_STREAM");
-                cached = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-                         st.st_dev == device && st.st_ino == inode;
+                cached = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+                         fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
         }
         return cached;
 }

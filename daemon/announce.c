@@ -84,8 +84,8 @@ static void announce_claim(const Record *record, const Claim *claim) {
 
         claim_text_fill(record, claim, &record->ipv4, &record->ipv6, &text);
         if (claim->state == CLAIM_EXPOSED)
-                snprintf(message, sizeof(message), "%s: exposed %s -> %s port %s (network %s, profile %s)", record->name,
-                         text.host, text.address, text.container_port, text.network, text.profile);
+                snprintf(message, sizeof(message), "%s: exposed %s -> %s port %s (network %s, profile %s)",
+                         record->name, text.host, text.address, text.container_port, text.network, text.profile);
         else
                 snprintf(message, sizeof(message), "%s: %s entry \"%s\": %s", record->name,
                          announcements[claim->state].verb, claim->text, reason);

@@ -12,6 +12,7 @@
 
 /* A list can be older than the last event that came before it: it is asked for once more when things are quiet. */
 #define LIST_TRAILING_USEC (500 * USEC_PER_MSEC)
+#define LIST_FREED_USEC (100 * USEC_PER_MSEC)
 #define LIST_CONNECTED_USEC (1 * USEC_PER_SEC)
 #define LIST_FAILED_USEC (2 * USEC_PER_SEC)
 
@@ -68,6 +69,16 @@ static void containers_list_soon(Containers *containers) {
                 containers->list_again = true;
         else
                 timer_start(containers->list_timer, LIST_TRAILING_USEC);
+}
+
+/* Somebody else's container may have freed a port that it had published: a claim waits for it. */
+static void containers_look_for_freed_ports(Containers *containers) {
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(containers->list_timer, &enabled);
+        if (enabled == SD_EVENT_OFF)
+                timer_start(containers->list_timer, LIST_FREED_USEC);
+        containers->list_again = true;
 }
 
 static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
@@ -193,9 +204,8 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
         const Record *record = model_find(containers->model, event->container);
 
         if (!record && !event->labelled) {
-                /* Somebody else's container: it may have freed a port that it had published. */
                 if (model_waits_for_host_ports(containers->model))
-                        containers_list_soon(containers);
+                        containers_look_for_freed_ports(containers);
                 return;
         }
         if (record && event_withdraws(event, record))

@@ -27,11 +27,7 @@ Images *images_new(void) {
 }
 
 static void image_done(Image *image) {
-        for (size_t i = 0; i < image->n_labels; i++) {
-                free(image->labels[i].key);
-                free(image->labels[i].value);
-        }
-        free(image->labels);
+        container_labels_free(image->labels, image->n_labels);
         free(image->id);
 }
 
@@ -82,21 +78,6 @@ bool images_mark(Images *images, Container *container) {
         return true;
 }
 
-static int copy_labels(const ContainerLabel *labels, size_t n_labels, Image *image) {
-        image->labels = calloc(n_labels + 1, sizeof(*image->labels));
-        for (size_t i = 0; image->labels && i < n_labels; i++) {
-                image->n_labels = i + 1;
-                image->labels[i] = (ContainerLabel) {
-                        .key = strdup(labels[i].key),
-                        .value = strdup(labels[i].value),
-                        .value_size = labels[i].value_size,
-                };
-                if (!image->labels[i].key || !image->labels[i].value)
-                        return -ENOMEM;
-        }
-        return image->labels ? 0 : -ENOMEM;
-}
-
 static void images_remove(Images *images, size_t at) {
         image_done(&images->items[at]);
         array_remove(&images->items, &images->count, at, sizeof(Image));
@@ -134,10 +115,11 @@ static int images_put(Images *images, Image *image) {
 int images_learn(Images *images, const char *id, const ContainerLabel *labels, size_t n_labels) {
         Image image = { .id = strdup(id) };
 
-        if (!image.id || copy_labels(labels, n_labels, &image) < 0) {
+        if (!image.id || container_labels_copy(labels, n_labels, &image.labels) < 0) {
                 image_done(&image);
                 return -ENOMEM;
         }
+        image.n_labels = n_labels;
         return images_put(images, &image);
 }
 

@@ -11,7 +11,8 @@
  * localhost: 127.0.0.1 is wanted. */
 void links_find_paths(Model *model, Paths *paths, bool localhost);
 
-/* A route to that prefix changed: what was found of addresses in it is looked up anew. Returns true if there are any. */
+/* A route to that prefix changed: what was found of addresses in it is looked up anew. Returns true if there are
+ * any. */
 bool links_forget_paths(Model *model, const Prefix *prefix);
 
 /* The containers that went need no hairpin mode any more. To be called before they are forgotten. */

@@ -14,6 +14,6 @@ int manager_new(const char *config_path, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager, manager_free)
 
-/* Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. Returns 0, or a negative errno. On the way out what is in the kernel is taken away,
- * unless this is the first half of a restart. */
+/* Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. Returns 0, or a negative errno. On the
+ * way out what is in the kernel is taken away, if the unit is being stopped for good. */
 int manager_run(Manager *manager);

@@ -87,8 +87,8 @@ static int get_own_unit(sd_bus *bus, sd_bus_message **ret_reply, const char **re
         return r < 0 ? r : sd_bus_message_read(*ret_reply, "o", ret_path);
 }
 
-/* org.freedesktop.systemd1(5): the property Job of a unit is the job under way, number 0 if there is none (a signal from
- * somebody else, a time limit). Its type is "restart" or "stop" from the request on. */
+/* org.freedesktop.systemd1(5): the property Job of a unit is the job under way, number 0 if there is none (a signal
+ * from somebody else, a time limit). Its type is "restart" or "stop" from the request on. */
 static int unit_is_stopped(sd_bus *bus) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL, *reply = NULL;
         const char *path, *job;

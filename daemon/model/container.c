@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/model/container.h"
 
+#include <errno.h>
 #include <string.h>
 
 Container *container_new(const char *id) {
@@ -65,13 +66,20 @@ static void copy_networks(const Container *from, Container *to, bool *failed) {
         }
 }
 
-static void copy_labels(const Container *from, Container *to, bool *failed) {
-        to->labels = array_copy(from->labels, from->n_labels, sizeof(*from->labels), failed);
-        to->n_labels = to->labels ? from->n_labels : 0;
-        for (size_t i = 0; i < to->n_labels; i++) {
-                to->labels[i].key = text_copy(from->labels[i].key, failed);
-                to->labels[i].value = text_copy(from->labels[i].value, failed);
+int container_labels_copy(const ContainerLabel *labels, size_t n_labels, ContainerLabel **ret) {
+        bool failed = false;
+        ContainerLabel *copy = array_copy(labels, n_labels, sizeof(*labels), &failed);
+
+        for (size_t i = 0; copy && i < n_labels; i++) {
+                copy[i].key = text_copy(labels[i].key, &failed);
+                copy[i].value = text_copy(labels[i].value, &failed);
         }
+        if (failed) {
+                container_labels_free(copy, copy ? n_labels : 0);
+                return -ENOMEM;
+        }
+        *ret = copy;
+        return 0;
 }
 
 Container *container_copy(const Container *container) {
@@ -87,7 +95,11 @@ Container *container_copy(const Container *container) {
         copy->published = array_copy(container->published, container->n_published, sizeof(*container->published),
                                      &failed);
         copy_networks(container, copy, &failed);
-        copy_labels(container, copy, &failed);
+        copy->labels = NULL;
+        copy->n_labels = 0;
+        if (container_labels_copy(container->labels, container->n_labels, &copy->labels) < 0)
+                return NULL;
+        copy->n_labels = container->n_labels;
         return failed ? NULL : TAKE_PTR(copy);
 }
 
@@ -134,7 +146,8 @@ static bool health_equal(ContainerHealth a, ContainerHealth b) {
 bool container_equal(const Container *a, const Container *b) {
         if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || !text_equal(a->image_id, b->image_id) ||
             a->created != b->created || a->state != b->state || !health_equal(a->health, b->health) ||
-            !network_mode_equal(a->network_mode, b->network_mode) || a->labels_dropped != b->labels_dropped || a->truncated != b->truncated ||
+            !network_mode_equal(a->network_mode, b->network_mode) || a->labels_dropped != b->labels_dropped ||
+            a->truncated != b->truncated ||
             a->n_networks != b->n_networks || a->n_labels != b->n_labels || a->n_published != b->n_published)
                 return false;
         for (size_t i = 0; i < a->n_networks; i++)

@@ -87,6 +87,8 @@ Container *container_new(const char *id);
 Container *container_free(Container *container);
 DEFINE_CLEANUP(Container, container_free)
 
+/* Copies that many labels; *ret is NULL where there are none. Returns 0 or -ENOMEM. */
+int container_labels_copy(const ContainerLabel *labels, size_t n_labels, ContainerLabel **ret);
 /* Frees that many labels and the array; takes NULL. Returns NULL. */
 ContainerLabel *container_labels_free(ContainerLabel *labels, size_t n_labels);
 

@@ -146,8 +146,8 @@ static void add_endpoint(Desired *desired, const Address *address, const RecordP
         append(&desired->elements, &endpoint, error);
         if (!path->known)
                 return;
-        append(&desired->elements, path->neighbours.length == address_size(address->family) * 8 ? &hairpin : &neighbours,
-               error);
+        append(&desired->elements,
+               path->neighbours.length == address_size(address->family) * 8 ? &hairpin : &neighbours, error);
         if (path->localnet && address->family == AF_INET) {
                 localnet.name = intern(desired, path->ifname, error);
                 append(&desired->elements, &localnet, error);

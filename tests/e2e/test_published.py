@@ -27,8 +27,8 @@ def test_a_published_port_is_kept(machine, when):
     machine.await_status("0 ports of 0 containers exposed, 2 conflicts")
     machine.outside.await_answer("docker", "tcp", HOST[4], 8080)
     machine.docker("rm", "--force", "docker")
-    assert_open(machine.outside, "web", 8080, ROADS[:2])
     await_claim(web, "exposed", host_port=8080, deadline=AFTER_LISTENER)
+    assert_open(machine.outside, "web", 8080, ROADS[:2])
 
 
 def test_it_is_known_from_the_start(machine):

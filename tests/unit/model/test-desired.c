@@ -143,8 +143,8 @@ static void test_allowed_ranges_merge(void **state _unused_) {
         _cleanup_(scene_done) Scene scene = {};
         const Element *allow;
 
-        scene_make(&scene, build_on_bridge(
-                                   2, "0.0.0.0:1:80,0.0.0.0:2:80,0.0.0.0:100-110,0.0.0.0:200-210:105-115,0.0.0.0:3:112"));
+        scene_make(&scene, build_on_bridge(2, "0.0.0.0:1:80,0.0.0.0:2:80,0.0.0.0:100-110,"
+                                              "0.0.0.0:200-210:105-115,0.0.0.0:3:112"));
         scene_desire(&scene);
         assert_int_equal(count(&scene, ELEMENT_ALLOW), 2);
         allow = nth(&scene, ELEMENT_ALLOW, 0);

@@ -27,7 +27,8 @@ static void test_reserved(void **state _unused_) {
         assert_int_equal(policy_find_reserved(&policy, (PortRange) { 80, 90 }), 0);
 }
 
-static void check(const Policy *policy, const char *label, bool from_image, ClaimState claim_state, ClaimReason reason) {
+static void check(const Policy *policy, const char *label, bool from_image, ClaimState claim_state,
+                  ClaimReason reason) {
         Container *container = build_on_bridge(1, label);
 
         container->labels[0].from_image = from_image;
