@@ -38,11 +38,7 @@ static void containers_changed(Containers *containers) {
 
 /* What did not work is tried again with the next list, which may be due already. */
 static void containers_list_later(Containers *containers) {
-        int enabled = SD_EVENT_OFF;
-
-        (void) sd_event_source_get_enabled(containers->list_timer, &enabled);
-        if (enabled == SD_EVENT_OFF)
-                timer_start(containers->list_timer, LIST_FAILED_USEC);
+        (void) timer_start_if_off(containers->list_timer, LIST_FAILED_USEC);
 }
 
 /* Docker cannot be asked, or can again. */
@@ -62,22 +58,13 @@ static void containers_inspect(Containers *containers, const char *id) {
 
 /* At most one list each LIST_TRAILING_USEC, and one after the last event, however many there are. */
 static void containers_list_soon(Containers *containers) {
-        int enabled = SD_EVENT_OFF;
-
-        (void) sd_event_source_get_enabled(containers->list_timer, &enabled);
-        if (enabled != SD_EVENT_OFF)
+        if (!timer_start_if_off(containers->list_timer, LIST_TRAILING_USEC))
                 containers->list_again = true;
-        else
-                timer_start(containers->list_timer, LIST_TRAILING_USEC);
 }
 
 /* Somebody else's container may have freed a port that it had published: a claim waits for it. */
 static void containers_look_for_freed_ports(Containers *containers) {
-        int enabled = SD_EVENT_OFF;
-
-        (void) sd_event_source_get_enabled(containers->list_timer, &enabled);
-        if (enabled == SD_EVENT_OFF)
-                timer_start(containers->list_timer, LIST_FREED_USEC);
+        (void) timer_start_if_off(containers->list_timer, LIST_FREED_USEC);
         containers->list_again = true;
 }
 

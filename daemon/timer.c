@@ -17,3 +17,13 @@ void timer_start(sd_event_source *timer, uint64_t delay) {
         (void) sd_event_source_set_time_relative(timer, delay);
         (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
+
+bool timer_start_if_off(sd_event_source *timer, uint64_t delay) {
+        int enabled = SD_EVENT_OFF;
+
+        (void) sd_event_source_get_enabled(timer, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return false;
+        timer_start(timer, delay);
+        return true;
+}

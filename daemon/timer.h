@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -12,3 +13,6 @@ int timer_new(sd_event *event, sd_event_time_handler_t handler, void *userdata, 
 
 /* It goes off once, after `delay` microseconds, whatever it was set to before. */
 void timer_start(sd_event_source *timer, uint64_t delay);
+
+/* The same, but a timer that is running already is left alone. Returns true if it was started. */
+bool timer_start_if_off(sd_event_source *timer, uint64_t delay);
