@@ -9,6 +9,7 @@
 #include "daemon/flows.h"
 #include "daemon/links.h"
 #include "daemon/messages.h"
+#include "daemon/model/withdrawn.h"
 #include "daemon/net/conntrack.h"
 #include "daemon/net/paths.h"
 #include "daemon/service.h"
@@ -34,6 +35,7 @@ struct Kernel {
         bool tampered;                    /* and somebody else changed it */
         bool docker_user_suspect[FAMILIES];
         bool localnet_suspect;
+        bool flows_suspect;               /* what the daemon before us left to be deleted may be there still */
 };
 
 static void kernel_dirty(Kernel *kernel) {
@@ -83,6 +85,17 @@ static void on_link_gone(void *userdata, const char *name) {
         kernel_dirty(kernel);
 }
 
+static void on_flows_gone(void *userdata, const FlowFilter *filter) {
+        Kernel *kernel = userdata;
+        Element withdrawn;
+
+        if (!flows_get_withdrawn(filter, &withdrawn))
+                return;
+        if (model_forget_withdrawn(kernel->model, &withdrawn) < 0)
+                log_line(LOG_WARNING, "No memory to forget what was withdrawn");
+        kernel_dirty(kernel);
+}
+
 static void on_sweep_done(void *userdata _unused_, size_t deleted, int error) {
         if (error < 0)
                 log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-error));
@@ -119,7 +132,11 @@ static int open_monitor(Kernel *kernel, sd_event *event) {
 
 int kernel_new(sd_event *event, const RulesetOptions *options, int stored_fd, Model *model, KernelChanged changed,
                void *userdata, Kernel **ret) {
-        static const PathsHandlers handlers = {
+        static const ConntrackHandlers conntrack_handlers = {
+                .through = on_flows_gone,
+                .done = on_sweep_done,
+        };
+        static const PathsHandlers paths_handlers = {
                 .route_changed = on_route_changed,
                 .hairpin_on = on_hairpin,
                 .link_gone = on_link_gone,
@@ -136,14 +153,15 @@ int kernel_new(sd_event *event, const RulesetOptions *options, int stored_fd, Mo
                 .userdata = userdata,
                 .docker_user_suspect = { true, true },
                 .localnet_suspect = true,
+                .flows_suspect = true,
         };
         r = open_socket(stored_fd, &kernel->nft);
         if (r >= 0)
                 r = open_monitor(kernel, event);
         if (r >= 0)
-                r = conntrack_new(event, on_sweep_done, kernel, &kernel->conntrack);
+                r = conntrack_new(event, &conntrack_handlers, kernel, &kernel->conntrack);
         if (r >= 0)
-                r = paths_new(event, &handlers, kernel, &kernel->paths);
+                r = paths_new(event, &paths_handlers, kernel, &kernel->paths);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(kernel);
@@ -213,7 +231,7 @@ int kernel_start(Kernel *kernel) {
         return r < 0 ? r : read_table(kernel);
 }
 
-static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {
+static void sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {
         _cleanup_free_ FlowFilter *filters = NULL;
         size_t n;
         int r;
@@ -221,11 +239,13 @@ static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *a
         r = flows_between(before, after, &filters, &n);
         if (r >= 0 && n > 0)
                 r = conntrack_delete(kernel->conntrack, filters, n);
-        return r;
+        if (r < 0)
+                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
 }
 
 /* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
 static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
+        static const Elements nothing;
         const Plan whole = { .add = *model_desired(kernel->model) };
         int r;
 
@@ -237,11 +257,12 @@ static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
         }
         links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths, true);
         kernel->localnet_suspect = false;
-        if (!rebuild && plan_is_empty(plan))
+        if (!rebuild && plan_is_empty(plan) && !kernel->flows_suspect)
                 return 0;
-        if (sweep_flows(kernel, model_actual(kernel->model), model_desired(kernel->model)) < 0)
-                log_line(LOG_WARNING, "No memory to delete old flows");
-        return 1;
+        sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_actual(kernel->model),
+                    model_desired(kernel->model));
+        kernel->flows_suspect = false;
+        return rebuild || !plan_is_empty(plan);
 }
 
 static int reconcile_table(Kernel *kernel) {
@@ -335,7 +356,8 @@ void kernel_suspect(Kernel *kernel) {
 
 enum { WITHDRAW_USEC = 3000000 };
 
-void kernel_finish_flows(Kernel *kernel) {
+/* Runs the loop until the old flows of what was withdrawn are gone. */
+static void finish_flows(Kernel *kernel) {
         sd_event *event = sd_event_source_get_event(kernel->monitor_source);
         uint64_t start, now;
 
@@ -348,6 +370,7 @@ void kernel_finish_flows(Kernel *kernel) {
 
 void kernel_withdraw_all(Kernel *kernel) {
         static const Elements nothing;
+        Elements withdrawn = {};
         int r;
 
         for (size_t i = 0; i < FAMILIES; i++) {
@@ -361,8 +384,9 @@ void kernel_withdraw_all(Kernel *kernel) {
         if (r < 0)
                 log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
         service_forget_nft();
-        r = sweep_flows(kernel, model_actual(kernel->model), &nothing);
-        if (r < 0)
-                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
-        kernel_finish_flows(kernel);
+        if (withdrawn_between(model_actual(kernel->model), &nothing, &withdrawn) < 0)
+                log_line(LOG_WARNING, "No memory to delete old flows");
+        sweep_flows(kernel, &nothing, &withdrawn);
+        elements_done(&withdrawn);
+        finish_flows(kernel);
 }

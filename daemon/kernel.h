@@ -38,9 +38,6 @@ void kernel_set_options(Kernel *kernel, const RulesetOptions *options);
 /* True if something was left undone that the next reconcile must try again, though nobody will report it. */
 bool kernel_is_unfinished(const Kernel *kernel);
 
-/* Runs the loop until the old flows of what was withdrawn are gone, some seconds at the most: at the end, when nothing
- * else in the loop acts any more. */
-void kernel_finish_flows(Kernel *kernel);
-
-/* Takes away all that is ours, old flows included. Nothing but kernel_free() may follow. */
+/* Takes away all that is ours, old flows included: runs the loop until they are gone, some seconds at the most, when
+ * nothing else in it acts any more. Nothing but kernel_free() may follow. */
 void kernel_withdraw_all(Kernel *kernel);

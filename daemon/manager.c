@@ -398,7 +398,6 @@ int manager_run(Manager *manager) {
                 kernel_withdraw_all(manager->kernel);
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped: nothing is exposed any more");
         } else {
-                kernel_finish_flows(manager->kernel);
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped for a restart: what is exposed stays");
         }
         return 0;

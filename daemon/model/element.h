@@ -56,6 +56,10 @@ typedef enum ElementKind {
         ELEMENT_DNAT_BALANCE,
         /* limit4/6: `ports` of `prefix` must pass limit `name` before they are translated. */
         ELEMENT_DNAT_LIMIT,
+        /* withdrawn4/6: `ports` of `prefix` (a single host address, or length 0 for all) went to the container at
+         * `address`, the first of them to target_port, and do not any more; old flows may still. No rule looks here:
+         * it is the daemon's memory. See withdrawn.h. */
+        ELEMENT_WITHDRAWN,
         _ELEMENT_KIND_MAX,
 } ElementKind;
 

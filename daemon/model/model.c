@@ -9,6 +9,7 @@
 #include "daemon/model/desired.h"
 #include "daemon/model/exposure.h"
 #include "daemon/model/names.h"
+#include "daemon/model/withdrawn.h"
 
 typedef struct RecordArray {
         Record **items;
@@ -24,6 +25,7 @@ struct Model {
         Elements actual, desired;
         Names *names;         /* of actual, desired, and the hairpin ports */
         Elements hairpin_ports; /* ELEMENT_HAIRPIN_PORT, sorted */
+        Elements forgotten;     /* ELEMENT_WITHDRAWN that the next plan drops */
 };
 
 int model_new(const Policy *policy, Model **ret) {
@@ -52,6 +54,7 @@ Model *model_free(Model *model) {
         elements_done(&model->actual);
         elements_done(&model->desired);
         elements_done(&model->hairpin_ports);
+        elements_done(&model->forgotten);
         names_free(model->names);
         free(model->host_ports);
         free(model);
@@ -309,6 +312,30 @@ void model_remove_hairpin_port(Model *model, const char *port) {
                 }
 }
 
+int model_forget_withdrawn(Model *model, const Element *withdrawn) {
+        return elements_append(&model->forgotten, withdrawn);
+}
+
+/* What is withdrawn just now, for the second time, has new flows. */
+static bool is_forgotten(const Model *model, const Element *withdrawn) {
+        return elements_contain(&model->forgotten, withdrawn) && elements_contain(&model->actual, withdrawn);
+}
+
+/* They sort behind all others. */
+static int append_withdrawn(const Model *model, Elements *desired) {
+        Elements withdrawn;
+        int r;
+
+        r = withdrawn_between(&model->actual, desired, &withdrawn);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < withdrawn.count && r >= 0; i++)
+                if (!is_forgotten(model, &withdrawn.items[i]))
+                        r = elements_append(desired, &withdrawn.items[i]);
+        elements_done(&withdrawn);
+        return r;
+}
+
 static int collect_desired(const Model *model, Desired *desired) {
         int r;
 
@@ -317,13 +344,16 @@ static int collect_desired(const Model *model, Desired *desired) {
                 r = desired_add_record(desired, model->records.items[i]);
         for (size_t i = 0; i < model->hairpin_ports.count && r >= 0; i++)
                 r = elements_append(&desired->elements, &model->hairpin_ports.items[i]);
-        return r < 0 ? r : desired_settle(desired);
+        if (r >= 0)
+                r = desired_settle(desired);
+        return r < 0 ? r : append_withdrawn(model, &desired->elements);
 }
 
 int model_decide(Model *model, Plan *ret) {
         Desired desired = { .names = model->names };
         int r;
 
+        elements_sort(&model->forgotten);
         r = arbiter_decide(model->records.items, model->records.count, model->host_ports, model->n_host_ports);
         if (r >= 0)
                 r = collect_desired(model, &desired);
@@ -366,6 +396,7 @@ void model_commit(Model *model) {
         elements_done(&model->actual);
         model->actual = model->desired;
         model->desired = (Elements) {};
+        elements_done(&model->forgotten);
         if (names_count(model->names) > model->records.count * 2 + NAMES_SPARE)
                 renew_names(model);
 }

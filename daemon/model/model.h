@@ -52,6 +52,10 @@ int model_adopt_holders(Model *model);
 int model_add_hairpin_port(Model *model, const char *port);
 void model_remove_hairpin_port(Model *model, const char *port);
 
+/* The old flows of what was withdrawn are gone: the next plan drops its element, which need not be remembered any more.
+ * Returns 0, or -ENOMEM: then it is, until the daemon starts anew. */
+int model_forget_withdrawn(Model *model, const Element *withdrawn);
+
 /* True if a claim could be exposed that does not hold its host port yet. */
 bool model_has_newcomers(const Model *model);
 

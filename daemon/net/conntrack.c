@@ -62,7 +62,7 @@ typedef struct Locality {
 
 struct Conntrack {
         sd_event *event;
-        ConntrackDone done;
+        const ConntrackHandlers *handlers;
         void *userdata;
         sd_event_source *timer;
         Netlink deletions;
@@ -222,9 +222,11 @@ static bool sweep_settle(Conntrack *conntrack, uint64_t now) {
                 bool keep = !pending->active || pending_settle(pending, now, conntrack->sweep.error);
 
                 pending->active = false;
-                through = through || !keep;
                 if (keep)
                         conntrack->pending[kept++] = *pending;
+                else
+                        conntrack->handlers->through(conntrack->userdata, &pending->filter);
+                through = through || !keep;
         }
         conntrack->n_pending = kept;
         return through;
@@ -249,7 +251,7 @@ static void sweep_finish(Conntrack *conntrack) {
                 return;
         deleted = conntrack->deleted;
         conntrack->deleted = 0;
-        conntrack->done(conntrack->userdata, deleted, error);
+        conntrack->handlers->done(conntrack->userdata, deleted, error);
 }
 
 /* On to the next family, or to the end; after an error as well, for most of them concern single entries. */
@@ -418,14 +420,14 @@ static int conntrack_start(Conntrack *conntrack) {
         return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
 }
 
-int conntrack_new(sd_event *event, ConntrackDone done, void *userdata, Conntrack **ret) {
+int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *userdata, Conntrack **ret) {
         _cleanup_(conntrack_freep) Conntrack *conntrack = calloc(1, sizeof(*conntrack));
         int r;
 
         if (!conntrack)
                 return -ENOMEM;
         conntrack->event = sd_event_ref(event);
-        conntrack->done = done;
+        conntrack->handlers = handlers;
         conntrack->userdata = userdata;
         conntrack->deletions = NETLINK_CLOSED;
         conntrack->routes = NETLINK_CLOSED;

@@ -13,12 +13,18 @@
 
 typedef struct Conntrack Conntrack;
 
-/* done(): filters are through, or a sweep failed. deleted: entries deleted since the last call. error: 0, or negative
- * errno of what went wrong: what was not deleted is tried again some times, after a second each, before it is given
- * up. Comes from the loop; may call conntrack_delete(). */
-typedef void (*ConntrackDone)(void *userdata, size_t deleted, int error);
+typedef struct ConntrackHandlers {
+        /* The filter is through: its flows are gone, or were given up. Must not call back. */
+        void (*through)(void *userdata, const FlowFilter *filter);
 
-int conntrack_new(sd_event *event, ConntrackDone done, void *userdata, Conntrack **ret);
+        /* Filters are through, or a sweep failed. deleted: entries deleted since the last call. error: 0, or negative
+         * errno of what went wrong: what was not deleted is tried again some times, after a second each, before it is
+         * given up. May call conntrack_delete(). */
+        void (*done)(void *userdata, size_t deleted, int error);
+} ConntrackHandlers;
+
+/* The handlers are called from the loop, and must outlive it. */
+int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *userdata, Conntrack **ret);
 Conntrack *conntrack_free(Conntrack *conntrack);
 DEFINE_CLEANUP(Conntrack, conntrack_free)
 

@@ -24,6 +24,15 @@ static Prefix read_prefix(uint8_t family, const uint8_t *first, const uint8_t *l
         return (Prefix) { address_from_bytes(family, first), (uint8_t) length };
 }
 
+static Prefix read_host_or_all(uint8_t family, const uint8_t *bytes) {
+        const Prefix all = { { .family = family }, 0 };
+        Address address = address_from_bytes(family, bytes);
+
+        return address_compare(&address, &all.address) == 0
+                       ? all
+                       : (Prefix) { address, (uint8_t) (address_size(family) * 8) };
+}
+
 static const char *read_interface(const uint8_t *bytes, char text[static OBJECT_NAME_SIZE]) {
         memcpy(text, bytes, IFNAMSIZ);
         text[IFNAMSIZ] = '\0';
@@ -53,6 +62,15 @@ static void read_field(SetField field, const uint8_t *first, const uint8_t *last
         case FIELD_PREFIX:
         case FIELD_HOST:
                 element->prefix = read_prefix(element->family, first, last);
+                break;
+        case FIELD_HOST_OR_ALL:
+                element->prefix = read_host_or_all(element->family, first);
+                break;
+        case FIELD_FIRST_PORT:
+                element->ports.first = read_port(first);
+                break;
+        case FIELD_LAST_PORT:
+                element->ports.last = read_port(first);
                 break;
         case FIELD_NAME:
                 element->name = read_interface(first, text);

@@ -48,6 +48,18 @@ static int write_ports(PortRange ports, uint8_t *first, uint8_t *last) {
         return 0;
 }
 
+static int write_one_port(uint16_t port, uint8_t *first, uint8_t *last) {
+        return write_ports((PortRange) { port, port }, first, last);
+}
+
+static int write_host_or_all(const Prefix *prefix, uint8_t family, uint8_t *first, uint8_t *last) {
+        const Prefix all = { { .family = family }, 0 };
+
+        if (prefix_compare(prefix, &all) == 0)
+                return 0;
+        return prefix->length == address_size(family) * 8 ? write_prefix(prefix, family, first, last) : -EINVAL;
+}
+
 /* In the byte order of the machine: as the kernel counts. */
 static int write_index(PortRange ports, uint8_t *first, uint8_t *last) {
         uint32_t index = ports.first;
@@ -85,6 +97,13 @@ static int write_field(SetField field, const Element *element, uint8_t *first, u
         case FIELD_PREFIX:
         case FIELD_HOST:
                 return write_prefix(&element->prefix, element->family, first, last);
+        case FIELD_HOST_OR_ALL:
+                return write_host_or_all(&element->prefix, element->family, first, last);
+        case FIELD_FIRST_PORT:
+                return write_one_port(element->ports.first, first, last);
+        case FIELD_LAST_PORT:
+                return element->ports.first <= element->ports.last ? write_one_port(element->ports.last, first, last)
+                                                                   : -EINVAL;
         case FIELD_NAME:
                 return write_interface(element->name, first, last);
         case FIELD_INTERFACE:
@@ -94,7 +113,7 @@ static int write_field(SetField field, const Element *element, uint8_t *first, u
         case FIELD_TARGET:
                 return write_address(&element->target, element->family, first, last);
         case FIELD_TARGET_PORT:
-                return write_ports((PortRange) { element->target_port, element->target_port }, first, last);
+                return write_one_port(element->target_port, first, last);
         case FIELD_END:
         case FIELD_GOTO_PROFILE:
         case FIELD_GOTO_LIMIT:
@@ -105,24 +124,21 @@ static int write_field(SetField field, const Element *element, uint8_t *first, u
         return -EINVAL;
 }
 
-static int write_fields(const SetField *fields, const Element *element, uint8_t *first, uint8_t *last,
-                        uint32_t *ret_size) {
-        size_t size = 0;
-
+static int write_fields(const SetField *fields, const Element *element, uint8_t *first, uint8_t *last) {
         for (; *fields != FIELD_END; fields++) {
-                int r = write_field(*fields, element, first + size, last + size);
+                int r = write_field(*fields, element, first, last);
 
                 if (r < 0)
                         return r;
-                size += field_padded_size(*fields, element->family);
+                first += field_padded_size(*fields, element->family);
+                last += field_padded_size(*fields, element->family);
         }
-        *ret_size = (uint32_t) size;
         return 0;
 }
 
 int encode_key(const SetSchema *schema, const Element *element, SetKey *ret) {
-        SetKey key = {};
-        int r = write_fields(schema->key, element, key.first, key.last, &key.size);
+        SetKey key = { .size = set_key_layout(schema).size };
+        int r = write_fields(schema->key, element, key.first, key.last);
 
         if (r < 0)
                 return r;
@@ -131,9 +147,9 @@ int encode_key(const SetSchema *schema, const Element *element, SetKey *ret) {
 }
 
 int encode_data(const SetSchema *schema, const Element *element, SetData *ret) {
-        SetData data = {};
+        SetData data = { .size = set_data_layout(schema).size };
         uint8_t unused[SET_DATA_SIZE_MAX] = {};
-        int r = write_fields(schema->data, element, data.bytes, unused, &data.size);
+        int r = write_fields(schema->data, element, data.bytes, unused);
 
         if (r < 0)
                 return r;

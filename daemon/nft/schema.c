@@ -91,6 +91,9 @@ const SetSchema set_schemas[] = {
                       KEY(FIELD_ADDRESS, FIELD_ADDRESS)),
         BOTH_FAMILIES(TOP, "balanced", ELEMENT_BALANCED, "backends beside which there are others",
                       KEY(FIELD_ADDRESS, FIELD_PROTOCOL, FIELD_PORT)),
+        BOTH_FAMILIES(TOP, "withdrawn", ELEMENT_WITHDRAWN, "what was exposed: its old flows are being deleted",
+                      KEY(FIELD_HOST_OR_ALL, FIELD_PROTOCOL, FIELD_FIRST_PORT, FIELD_LAST_PORT, FIELD_ADDRESS),
+                      DATA(FIELD_TARGET_PORT)),
         { .name = "localnet", .kind = ELEMENT_LOCALNET, .comment = "interfaces on which we set route_localnet",
           KEY(FIELD_NAME) },
         { .name = "hairpinports", .kind = ELEMENT_HAIRPIN_PORT, .comment = "bridge ports which we set to hairpin",
@@ -144,11 +147,14 @@ size_t field_size(SetField field, uint8_t family) {
                 return sizeof(uint8_t);
         case FIELD_PORT:
         case FIELD_PORTS:
+        case FIELD_FIRST_PORT:
+        case FIELD_LAST_PORT:
         case FIELD_TARGET_PORT:
                 return sizeof(in_port_t);
         case FIELD_ADDRESS:
         case FIELD_PREFIX:
         case FIELD_HOST:
+        case FIELD_HOST_OR_ALL:
         case FIELD_TARGET:
                 return address_size(family);
         case FIELD_NAME:
@@ -178,11 +184,14 @@ static uint32_t field_type(SetField field, uint8_t family) {
                 return TYPE_NFPROTO;
         case FIELD_PORT:
         case FIELD_PORTS:
+        case FIELD_FIRST_PORT:
+        case FIELD_LAST_PORT:
         case FIELD_TARGET_PORT:
                 return TYPE_INET_SERVICE;
         case FIELD_ADDRESS:
         case FIELD_PREFIX:
         case FIELD_HOST:
+        case FIELD_HOST_OR_ALL:
         case FIELD_TARGET:
                 return family == AF_INET ? TYPE_IPADDR : TYPE_IP6ADDR;
         case FIELD_NAME:
@@ -222,6 +231,8 @@ static SetLayout layout_of(const SetField *fields, uint8_t family) {
                 layout.byteorder = layout.n_fields > 1 ? BYTEORDER_NONE : field_byteorder(*fields);
                 layout.interval |= *fields == FIELD_PREFIX || *fields == FIELD_PORTS;
         }
+        if (layout.n_fields == 1) /* padding belongs to concatenations alone */
+                layout.size = layout.field_sizes[0];
         return layout;
 }
 

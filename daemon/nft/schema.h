@@ -24,6 +24,9 @@ typedef enum SetField {
         FIELD_ADDRESS,      /* address */
         FIELD_PREFIX,       /* prefix: an interval */
         FIELD_HOST,         /* prefix, of full length: one address */
+        FIELD_HOST_OR_ALL,  /* prefix: one address, or of length 0: no address at all, 0.0.0.0 or :: */
+        FIELD_FIRST_PORT,   /* ports.first */
+        FIELD_LAST_PORT,    /* ports.last */
         FIELD_NFPROTO,      /* family, for intervals of addresses alone: see SetSchema */
         FIELD_NAME,         /* name: an interface's */
         FIELD_INTERFACE,    /* interface */
@@ -36,7 +39,7 @@ typedef enum SetField {
         _FIELD_MAX,
 } SetField;
 
-#define SET_KEY_FIELDS_MAX 3
+#define SET_KEY_FIELDS_MAX 5 /* nft's own limit */
 #define SET_DATA_FIELDS_MAX 2
 
 /* The object that a verdict leads to; NULL: the field is none. */
@@ -87,7 +90,7 @@ typedef struct SetLayout {
         bool interval;
 } SetLayout;
 
-#define SET_KEY_SIZE_MAX 36 /* two IPv6 addresses, or one with protocol and port */
+#define SET_KEY_SIZE_MAX 44 /* two IPv6 addresses, protocol, two ports */
 #define SET_DATA_SIZE_MAX 20
 
 SetLayout set_key_layout(const SetSchema *schema);

@@ -39,9 +39,18 @@ typedef struct Fixture {
         int sockets[32];
         size_t n_sockets;
         unsigned n_done;
+        unsigned n_through;
+        uint16_t last_through; /* host port */
         size_t deleted;
         int error;
 } Fixture;
+
+static void on_through(void *userdata, const FlowFilter *filter) {
+        Fixture *fixture = userdata;
+
+        fixture->n_through++;
+        fixture->last_through = filter->ports.first;
+}
 
 static void on_done(void *userdata, size_t deleted, int error) {
         Fixture *fixture = userdata;
@@ -69,6 +78,7 @@ static void link_namespaces(Fixture *fixture) {
 }
 
 static int setup(void **state) {
+        static const ConntrackHandlers handlers = { .through = on_through, .done = on_done };
         static Fixture fixture;
 
         netns_enter_fresh();
@@ -79,7 +89,7 @@ static int setup(void **state) {
         link_namespaces(&fixture);
         netns_run("nft '%s'", RULES);
         assert_int_equal(sd_event_new(&fixture.event), 0);
-        assert_int_equal(conntrack_new(fixture.event, on_done, &fixture, &fixture.conntrack), 0);
+        assert_int_equal(conntrack_new(fixture.event, &handlers, &fixture, &fixture.conntrack), 0);
         *state = &fixture;
         return 0;
 }
@@ -200,11 +210,13 @@ static bool done(void *userdata) {
 static void delete_flows(Fixture *fixture, const FlowFilter *filters, size_t n, size_t deleted) {
         fixture->deleted = 0;
         fixture->n_done = 0;
+        fixture->n_through = 0;
         assert_int_equal(conntrack_delete(fixture->conntrack, filters, n), 0);
         assert_true(conntrack_is_busy(fixture->conntrack));
         loop_until(fixture->event, done, fixture);
         assert_int_equal(fixture->error, 0);
         assert_true(fixture->n_done > 0);
+        assert_int_equal(fixture->n_through, n);
         assert_int_equal(fixture->deleted, deleted);
 }
 
@@ -413,11 +425,13 @@ static void it_looks_a_second_time(void **state) {
         assert_int_equal(conntrack_delete(fixture->conntrack, &filter, 1), 0);
         loop_until(fixture->event, first_gone, NULL);
         assert_true(conntrack_is_busy(fixture->conntrack));
+        assert_int_equal(fixture->n_through, 0);
         /* A packet that was on its way. */
         flows_make(&made);
         loop_until(fixture->event, done, fixture);
         assert_int_equal(flows_count("dport=8080"), 0);
         assert_int_equal(fixture->n_done, 1);
+        assert_int_equal(fixture->last_through, 8080);
         assert_int_equal(fixture->deleted, 2);
         /* And not a third time. */
         flows_make(&made);

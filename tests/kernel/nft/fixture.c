@@ -216,6 +216,18 @@ Element dnat_range(const char *host, Protocol protocol, uint16_t first, uint16_t
         return element;
 }
 
+Element withdrawn(const char *host, Protocol protocol, uint16_t first, uint16_t last, const char *container,
+                  uint16_t container_first) {
+        Element element = dnat(protocol, first, container, container_first);
+
+        element.kind = ELEMENT_WITHDRAWN;
+        element.prefix = host ? prefix(host) : (Prefix) { { .family = element.family }, 0 };
+        element.ports.last = last;
+        element.address = element.target;
+        element.target = (Address) {};
+        return element;
+}
+
 void want(Fixture *fixture, Element element) {
         assert_int_equal(elements_append(&fixture->desired, &element), 0);
         elements_sort(&fixture->desired);
@@ -342,4 +354,8 @@ void want_everything(Fixture *fixture) {
         want(fixture, dnat_range("203.0.113.1", PROTOCOL_TCP, 30000, 30100, "172.18.0.2"));
         want(fixture, dnat_range(NULL, PROTOCOL_TCP, 1, 65535, "fd00:1::2"));
         want(fixture, dnat_range("2001:db8:1::1", PROTOCOL_SCTP, 30000, 30001, "fd00:1::2"));
+        want(fixture, withdrawn(NULL, PROTOCOL_TCP, 9000, 9000, "172.18.0.9", 80));
+        want(fixture, withdrawn("203.0.113.1", PROTOCOL_SCTP, 1, 65535, "172.18.0.9", 1));
+        want(fixture, withdrawn(NULL, PROTOCOL_UDP, 53, 53, "fd00:1::9", 53));
+        want(fixture, withdrawn("2001:db8:1::1", PROTOCOL_TCP, 9000, 9001, "fd00:1::9", 80));
 }

@@ -51,6 +51,9 @@ Element hairpin_port(const char *interface);
 Element dnat(Protocol protocol, uint16_t port, const char *target, uint16_t target_port);
 Element dnat_host(const char *host, Protocol protocol, uint16_t port, const char *target, uint16_t target_port);
 Element dnat_range(const char *host, Protocol protocol, uint16_t first, uint16_t last, const char *target);
+/* host: a host address, or NULL for all */
+Element withdrawn(const char *host, Protocol protocol, uint16_t first, uint16_t last, const char *container,
+                  uint16_t container_first);
 
 void want(Fixture *fixture, Element element);
 /* Takes the element with that key out of the wish. */

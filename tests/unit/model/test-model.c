@@ -23,6 +23,19 @@ static size_t settle(Model *model) {
         return changed;
 }
 
+/* The old flows of all that was withdrawn are gone. Returns how much was. */
+static size_t forget_withdrawn(Model *model) {
+        const Elements *actual = model_actual(model);
+        size_t n = 0;
+
+        for (size_t i = 0; i < actual->count; i++)
+                if (actual->items[i].kind == ELEMENT_WITHDRAWN) {
+                        assert_int_equal(model_forget_withdrawn(model, &actual->items[i]), 0);
+                        n++;
+                }
+        return n;
+}
+
 static Model *model_make(void) {
         Model *model;
 
@@ -61,8 +74,55 @@ static void test_put_and_remove(void **state _unused_) {
         assert_int_equal(settle(model), 0);
         assert_true(drop(model, 2));
         assert_false(drop(model, 2));
-        assert_int_equal(settle(model), 7);
+        assert_int_equal(settle(model), 7 + 2);
+        assert_int_equal(forget_withdrawn(model), 2); /* both families */
+        assert_int_equal(settle(model), 2);
         assert_int_equal(model_actual(model)->count, POLICY_ELEMENTS);
+}
+
+/* What was withdrawn is remembered until its flows are gone, also by the daemon that comes next; unless it is exposed
+ * again meanwhile. */
+static void test_withdrawn_is_remembered(void **state _unused_) {
+        _cleanup_(model_freep) Model *before = model_make(), *after = model_make();
+
+        put(before, build_on_bridge(2, "80"));
+        put(before, build_on_bridge(3, "81"));
+        settle(before);
+        drop(before, 2);
+        drop(before, 3);
+        settle(before);
+        assert_int_equal(model_set_actual(after, model_actual(before)), 0);
+        assert_int_equal(settle(after), 0);
+        put(after, build_on_bridge(3, "81"));
+        assert_int_equal(settle(after), 7 + 2);
+        assert_int_equal(forget_withdrawn(after), 2);
+        assert_int_equal(settle(after), 2);
+        assert_int_equal(forget_withdrawn(after), 0);
+}
+
+/* Gone, come and gone again before the flows of the first time were: those of the second must not be forgotten. */
+static void test_withdrawn_twice(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = model_make();
+
+        put(model, build_on_bridge(2, "80"));
+        settle(model);
+        drop(model, 2);
+        settle(model);
+        put(model, build_on_bridge(2, "80"));
+        settle(model);
+        drop(model, 2);
+        for (size_t i = 0; i < model_actual(model)->count; i++) {
+                Element late = model_actual(model)->items[i];
+
+                if (late.kind != ELEMENT_DNAT)
+                        continue;
+                late = (Element) { .kind = ELEMENT_WITHDRAWN, .family = late.family, .protocol = late.protocol,
+                                   .prefix = { { .family = late.family }, 0 }, .address = late.target,
+                                   .ports = late.ports, .name = "", .target_port = late.target_port };
+                assert_int_equal(model_forget_withdrawn(model, &late), 0);
+        }
+        settle(model);
+        assert_int_equal(forget_withdrawn(model), 2);
 }
 
 static Container *build_health(ContainerHealth health) {
@@ -160,7 +220,10 @@ static void test_names_are_renewed(void **state _unused_) {
                 settle(model);
                 drop(model, i);
                 model_forget_departed(model);
+                forget_withdrawn(model);
         }
+        settle(model);
+        forget_withdrawn(model);
         settle(model);
         assert_int_equal(settle(model), 0);
         assert_int_equal(model_actual(model)->count, 8 + POLICY_ELEMENTS);
@@ -366,6 +429,8 @@ static void history(uint32_t seed) {
                 plan_done(&plan);
                 model_commit(model);
                 assert_int_equal(settle(model), 0);
+                if (random_next(&seed) % 2 == 0)
+                        forget_withdrawn(model);
         }
         elements_done(&kernel);
 }
@@ -407,6 +472,8 @@ static void test_order_does_not_matter(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_put_and_remove),
+                cmocka_unit_test(test_withdrawn_is_remembered),
+                cmocka_unit_test(test_withdrawn_twice),
                 cmocka_unit_test(test_health_is_learnt),
                 cmocka_unit_test(test_departed_are_kept_until_forgotten),
                 cmocka_unit_test(test_new_address),

@@ -65,6 +65,16 @@ static Element an_element(const SetSchema *schema, unsigned i) {
                 case FIELD_HOST:
                         element.prefix = (Prefix) { address, (uint8_t) (address_size(schema->family) * 8) };
                         break;
+                case FIELD_HOST_OR_ALL:
+                        element.prefix = i % 2 == 0 ? (Prefix) { { .family = schema->family }, 0 }
+                                                    : (Prefix) { address, (uint8_t) (address_size(schema->family) * 8) };
+                        break;
+                case FIELD_FIRST_PORT:
+                        element.ports.first = (uint16_t) i;
+                        break;
+                case FIELD_LAST_PORT:
+                        element.ports.last = (uint16_t) (i + 1);
+                        break;
                 case FIELD_INTERFACE:
                         element.interface = "br-0123456789ab";
                         break;
