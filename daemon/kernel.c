@@ -105,8 +105,6 @@ static void on_sweep_done(void *userdata _unused_, size_t deleted, int error) {
 
 /* The socket that systemd kept still owns the table. One that is no netlink socket is of no use, and not ours. */
 static int open_socket(int stored_fd, NftSocket **ret) {
-        int r;
-
         if (stored_fd >= 0) {
                 if (nft_socket_adopt(stored_fd, ret) >= 0)
                         return 0;
@@ -114,10 +112,7 @@ static int open_socket(int stored_fd, NftSocket **ret) {
                 close_fd(stored_fd);
                 service_forget_nft();
         }
-        r = nft_socket_new(ret);
-        if (r >= 0)
-                service_store_nft(nft_socket_fd(*ret));
-        return r;
+        return nft_socket_new(ret);
 }
 
 static int open_monitor(Kernel *kernel, sd_event *event) {
@@ -206,11 +201,25 @@ static int read_table(Kernel *kernel) {
                 kernel->table_suspect = false;
         }
         kernel_state_done(&state);
+        return r;
+}
+
+static int read_own_table(Kernel *kernel) {
+        int r = read_table(kernel);
+
         if (r >= 0 && kernel->table == TABLE_FOREIGN) {
                 log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
                           "Another process owns the table inet calico-exposed: is calico-exposed running already?");
                 return -EBUSY;
         }
+        return r;
+}
+
+int kernel_look(Kernel *kernel, TableState *ret) {
+        int r = read_table(kernel);
+
+        if (r >= 0)
+                *ret = kernel->table;
         return r;
 }
 
@@ -222,13 +231,14 @@ int kernel_start(Kernel *kernel) {
         static const Plan nothing;
         int r;
 
-        r = read_table(kernel);
+        service_store_nft(nft_socket_fd(kernel->nft));
+        r = read_own_table(kernel);
         if (r >= 0)
                 r = adopt_hairpin_ports(kernel);
         if (r < 0 || kernel->table != TABLE_ABSENT)
                 return r;
         r = nft_apply(kernel->nft, &kernel->options, &nothing, true, false);
-        return r < 0 ? r : read_table(kernel);
+        return r < 0 ? r : read_own_table(kernel);
 }
 
 static void sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {
@@ -271,7 +281,7 @@ static int reconcile_table(Kernel *kernel) {
         int r;
 
         if (kernel->table_suspect) {
-                r = read_table(kernel);
+                r = read_own_table(kernel);
                 if (r < 0)
                         return r;
         }
@@ -283,7 +293,7 @@ static int reconcile_table(Kernel *kernel) {
         r = apply_plan(kernel, &plan, rebuild);
         if (r >= 0)
                 model_commit(kernel->model);
-        if (r >= 0 && rebuild && read_table(kernel) < 0)
+        if (r >= 0 && rebuild && read_own_table(kernel) < 0)
                 kernel->table_suspect = true;
         if (r > 0 && kernel->tampered)
                 log_event(LOG_NOTICE, MESSAGE_HEALED, NULL,
@@ -368,25 +378,37 @@ static void finish_flows(Kernel *kernel) {
                         return;
 }
 
-void kernel_withdraw_all(Kernel *kernel) {
-        static const Elements nothing;
-        Elements withdrawn = {};
-        int r;
+/* Where another socket owns the table, it is systemd's duplicate of the last daemon's: it goes with that. */
+static void remove_table(Kernel *kernel) {
+        int r = nft_delete_table(kernel->nft);
 
+        if (r < 0 && r != -EPERM)
+                log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
+        service_forget_nft();
+}
+
+static void delete_all_flows(Kernel *kernel) {
+        static const Elements nothing;
+        Elements withdrawn;
+
+        if (withdrawn_between(model_actual(kernel->model), &nothing, &withdrawn) < 0) {
+                log_line(LOG_WARNING, "No memory to delete old flows");
+                return;
+        }
+        sweep_flows(kernel, &nothing, &withdrawn);
+        elements_done(&withdrawn);
+        finish_flows(kernel);
+}
+
+void kernel_withdraw_all(Kernel *kernel) {
         for (size_t i = 0; i < FAMILIES; i++) {
-                r = docker_user_remove(kernel->nft, families[i], &kernel->options);
+                int r = docker_user_remove(kernel->nft, families[i], &kernel->options);
+
                 if (r < 0)
                         log_line(LOG_WARNING, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
         links_restore(model_actual(kernel->model), kernel->paths);
         kernel->paths = paths_free(kernel->paths); /* no wish is fulfilled any more */
-        r = nft_delete_table(kernel->nft);
-        if (r < 0)
-                log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
-        service_forget_nft();
-        if (withdrawn_between(model_actual(kernel->model), &nothing, &withdrawn) < 0)
-                log_line(LOG_WARNING, "No memory to delete old flows");
-        sweep_flows(kernel, &nothing, &withdrawn);
-        elements_done(&withdrawn);
-        finish_flows(kernel);
+        remove_table(kernel);
+        delete_all_flows(kernel);
 }

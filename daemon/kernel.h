@@ -25,6 +25,10 @@ DEFINE_CLEANUP(Kernel, kernel_free)
  * from the start. To be called once, before the first reconcile. */
 int kernel_start(Kernel *kernel);
 
+/* Instead of kernel_start(), for who only wants to know or to withdraw: reads what stands into the model, whoever owns
+ * it. */
+int kernel_look(Kernel *kernel, TableState *ret);
+
 /* Decides the model anew and carries out the difference. Returns 1 if the table was changed, 0 if it was right
  * already, or a negative errno with the table as it was (to be tried again). */
 int kernel_reconcile(Kernel *kernel);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "common/text.h"
 #include "daemon/config.h"
 #include "daemon/manager.h"
+#include "daemon/restraint.h"
+#include "daemon/withdraw.h"
 
 static const char usage[] =
         "Usage: calico-exposed [run]\n"
@@ -16,10 +19,11 @@ static const char usage[] =
         "    docker run --label calico.expose=80 ...\n"
         "\n"
         "  run          the daemon (what systemctl start calico-exposed runs)\n"
+        "  withdraw     takes away what a daemon that was killed left behind\n"
         "  --help       this text\n"
         "  --version    the version\n";
 
-static const char *const words[] = { "run", "--help", "--version" };
+static const char *const words[] = { "run", "withdraw", "--help", "--version" };
 
 static int refuse(const char *what) {
         const char *nearest = text_nearest(what, words, ELEMENTSOF(words));
@@ -29,20 +33,28 @@ static int refuse(const char *what) {
         if (nearest)
                 fprintf(stderr, "calico-exposed: unknown argument \"%s\", did you mean \"%s\"?\n", shown, nearest);
         else
-                fprintf(stderr, "calico-exposed: unknown argument \"%s\", expected run, --help or --version\n", shown);
+                fprintf(stderr, "calico-exposed: unknown argument \"%s\", expected run, withdraw, --help or --version\n", shown);
         return EX_USAGE;
 }
 
 static int run(void) {
         _cleanup_(manager_freep) Manager *manager = NULL;
+        ServiceStore store;
         int r;
 
-        r = manager_new(CONFIG_PATH, &manager);
+        service_take_store(&store);
+        if (!restraint_allows_start(&store))
+                return EXIT_SUCCESS;
+        r = manager_new(CONFIG_PATH, &store, &manager);
         if (r == MANAGER_BAD_CONFIG)
                 return EX_CONFIG;
         if (r < 0)
                 return EXIT_FAILURE;
         return manager_run(manager) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int exit_code(int error) {
+        return error == -EBUSY ? EX_UNAVAILABLE : error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char *argv[]) {
@@ -54,6 +66,10 @@ int main(int argc, char *argv[]) {
                 return fputs(usage, stdout) < 0 ? EX_IOERR : EXIT_SUCCESS;
         if (strcmp(word, "--version") == 0)
                 return puts("calico-exposed " PROJECT_VERSION) < 0 ? EX_IOERR : EXIT_SUCCESS;
+        if (strcmp(word, "withdraw") == 0)
+                return exit_code(withdraw_on_stop());
+        if (strcmp(word, "after-end") == 0)
+                return exit_code(withdraw_after_end());
         if (strcmp(word, "run") != 0)
                 return refuse(word);
         return run();

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "daemon/announce.h"
@@ -12,6 +13,7 @@
 #include "daemon/containers.h"
 #include "daemon/hostports.h"
 #include "daemon/kernel.h"
+#include "daemon/left.h"
 #include "daemon/messages.h"
 #include "daemon/model/model.h"
 #include "daemon/service.h"
@@ -31,6 +33,7 @@
 struct Manager {
         const char *config_path;
         Config *config;
+        ServiceStore store;
         sd_event *event;
         Model *model;
         Kernel *kernel;
@@ -58,6 +61,7 @@ static void manager_set_ready(Manager *manager) {
         if (manager->ready)
                 return;
         manager->ready = true;
+        service_forget_starts(&manager->store);
         service_notify_ready();
 }
 
@@ -283,7 +287,7 @@ static int manager_add_sources(Manager *manager) {
         return r;
 }
 
-static int manager_open(Manager *manager, int stored_fd) {
+static int manager_open(Manager *manager) {
         int r;
 
         r = sd_event_default(&manager->event);
@@ -295,7 +299,7 @@ static int manager_open(Manager *manager, int stored_fd) {
                 log_line(LOG_ERR, "Cannot set up the event loop: %s", strerror(-r));
                 return r;
         }
-        r = kernel_new(manager->event, &manager->config->ruleset, stored_fd, manager->model, on_kernel_changed,
+        r = kernel_new(manager->event, &manager->config->ruleset, manager->store.nft, manager->model, on_kernel_changed,
                        manager, &manager->kernel);
         if (r >= 0)
                 r = kernel_start(manager->kernel);
@@ -304,36 +308,16 @@ static int manager_open(Manager *manager, int stored_fd) {
                           r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
                 return r;
         }
+        (void) unlink(LEFT_PATH); /* from now on the table says it again */
         r = manager_open_containers(manager);
         if (r < 0)
                 log_line(LOG_ERR, "Cannot set up the client for Docker: %s", strerror(-r));
         return r;
 }
 
-/* The socket ends with us, and the table with it: what else was switched on must not outlive the table's guard. */
-static void manager_withdraw_stored(Manager *manager, int stored_fd) {
-        static const RulesetOptions options;
-        static const Policy policy;
-        int r;
-
-        r = sd_event_default(&manager->event);
-        if (r >= 0)
-                r = model_new(&policy, &manager->model);
-        if (r >= 0)
-                r = kernel_new(manager->event, &options, stored_fd, manager->model, on_kernel_changed, manager,
-                               &manager->kernel);
-        manager->stopping = true;
-        if (r >= 0)
-                r = kernel_start(manager->kernel);
-        if (r >= 0)
-                kernel_withdraw_all(manager->kernel);
-        else
-                log_line(LOG_WARNING, "Cannot withdraw what was exposed: %s", strerror(-r));
-}
-
-int manager_new(const char *config_path, Manager **ret) {
+int manager_new(const char *config_path, const ServiceStore *store, Manager **ret) {
         _cleanup_(manager_freep) Manager *manager = NULL;
-        int stored_fd = service_take_nft(), r;
+        int r;
         char error[CONFIG_ERROR_SIZE] = "no memory";
 
         manager = calloc(1, sizeof(*manager));
@@ -344,11 +328,10 @@ int manager_new(const char *config_path, Manager **ret) {
         r = config_load(config_path, &manager->config, error);
         if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "%s", error);
-                if (stored_fd >= 0)
-                        manager_withdraw_stored(manager, stored_fd);
                 return MANAGER_BAD_CONFIG;
         }
-        r = manager_open(manager, stored_fd);
+        manager->store = *store;
+        r = manager_open(manager);
         if (r < 0)
                 return r;
         timer_start(manager->periodic_timer, LIST_PERIODIC_USEC);
@@ -394,7 +377,7 @@ int manager_run(Manager *manager) {
                 return r;
         }
         service_notify_stopping();
-        if (service_is_stopped_for_good()) {
+        if (!service_is_present() || service_is_stopped_for_good() != 0) {
                 kernel_withdraw_all(manager->kernel);
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped: nothing is exposed any more");
         } else {

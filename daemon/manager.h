@@ -2,15 +2,16 @@
 #pragma once
 
 #include "common/macros.h"
+#include "daemon/service.h"
 
 /* The loop, and the only sequencer: what Docker and the kernel report marks what is dirty, and one deferred pass makes
  * the kernel right. */
 typedef struct Manager Manager;
 
-/* Reads the configuration, opens all that is needed, and takes over what systemd kept. config_path stays the caller's.
+/* Reads the configuration, opens all that is needed, and takes over store->nft. config_path stays the caller's.
  * Returns 0, MANAGER_BAD_CONFIG, or a negative errno, after saying in the log what is wrong. */
 #define MANAGER_BAD_CONFIG 1
-int manager_new(const char *config_path, Manager **ret);
+int manager_new(const char *config_path, const ServiceStore *store, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager, manager_free)
 

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/service.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#define STORED_NAME "nft"
+#define STORED_NFT "nft"
+#define STORED_STARTS "starts"
+#define BARRIER_USEC UINT64_C(1000000)
 #define SYSTEMD "org.freedesktop.systemd1"
+
+bool service_is_present(void) {
+        return getenv("NOTIFY_SOCKET");
+}
 
 void service_notify_ready(void) {
         (void) sd_notify(0, "READY=1");
@@ -40,11 +47,12 @@ void service_notify_status(const char *format, ...) {
 
 /* FDPOLL=0: an overrun raises EPOLLERR, and systemd would drop the socket and with it the table. */
 void service_store_nft(int fd) {
-        (void) sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=" STORED_NAME "\nFDPOLL=0", &fd, 1);
+        (void) sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=" STORED_NFT "\nFDPOLL=0", &fd, 1);
 }
 
 void service_forget_nft(void) {
-        (void) sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" STORED_NAME);
+        (void) sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" STORED_NFT);
+        (void) sd_notify_barrier(0, BARRIER_USEC);
 }
 
 static void names_free(char **names) {
@@ -53,21 +61,62 @@ static void names_free(char **names) {
         free(names);
 }
 
-int service_take_nft(void) {
+void service_take_store(ServiceStore *ret) {
+        ServiceStore store = { .nft = -1, .starts = -1 };
         char **names = NULL;
-        int n, taken = -1;
+        int n;
 
         n = sd_listen_fds_with_names(1, &names);
         for (int i = 0; i < n; i++) {
                 int fd = SD_LISTEN_FDS_START + i;
 
-                if (taken < 0 && strcmp(names[i], STORED_NAME) == 0)
-                        taken = fd;
+                if (store.nft < 0 && strcmp(names[i], STORED_NFT) == 0)
+                        store.nft = fd;
+                else if (store.starts < 0 && strcmp(names[i], STORED_STARTS) == 0)
+                        store.starts = fd;
                 else
                         close_fd(fd);
         }
         names_free(names);
-        return taken;
+        *ret = store;
+}
+
+static int store_starts(void) {
+        int fd = memfd_create("calico-exposed-starts", MFD_CLOEXEC);
+
+        if (fd >= 0)
+                (void) sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=" STORED_STARTS, &fd, 1);
+        return fd;
+}
+
+/* What is in the file. */
+typedef struct StartsRecord {
+        unsigned count;
+        uint64_t first_usec; /* CLOCK_BOOTTIME */
+} StartsRecord;
+
+static uint64_t now_boottime(void) {
+        struct timespec now = {};
+
+        (void) clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+}
+
+ServiceStarts service_count_start(ServiceStore *store) {
+        StartsRecord record = {};
+        uint64_t now = now_boottime();
+
+        if (store->starts < 0)
+                store->starts = store_starts();
+        if (pread(store->starts, &record, sizeof(record), 0) != sizeof(record))
+                record = (StartsRecord) { .first_usec = now };
+        record.count++;
+        (void) !pwrite(store->starts, &record, sizeof(record), 0);
+        return (ServiceStarts) { .count = record.count, .age_usec = now - record.first_usec };
+}
+
+void service_forget_starts(const ServiceStore *store) {
+        (void) !ftruncate(store->starts, 0);
 }
 
 static int job_type_is_stop(sd_bus *bus, const char *job) {
@@ -79,12 +128,9 @@ static int job_type_is_stop(sd_bus *bus, const char *job) {
 }
 
 /* The manager's own word, and not sd_pid_get_unit(3), which must find the cgroup file system where it expects it. */
-static int get_own_unit(sd_bus *bus, sd_bus_message **ret_reply, const char **ret_path) {
-        int r;
-
-        r = sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "GetUnitByPID", NULL,
-                               ret_reply, "u", (uint32_t) getpid());
-        return r < 0 ? r : sd_bus_message_read(*ret_reply, "o", ret_path);
+static int get_own_unit(sd_bus *bus, sd_bus_message **ret_reply) {
+        return sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "GetUnitByPID", NULL,
+                                  ret_reply, "u", (uint32_t) getpid());
 }
 
 /* org.freedesktop.systemd1(5): the property Job of a unit is the job under way, number 0 if there is none (a signal
@@ -95,7 +141,9 @@ static int unit_is_stopped(sd_bus *bus) {
         uint32_t id;
         int r;
 
-        r = get_own_unit(bus, &found, &path);
+        r = get_own_unit(bus, &found);
+        if (r >= 0)
+                r = sd_bus_message_read(found, "o", &path);
         if (r >= 0)
                 r = sd_bus_get_property(bus, SYSTEMD, path, SYSTEMD ".Unit", "Job", NULL, &reply, "(uo)");
         if (r >= 0)
@@ -105,11 +153,13 @@ static int unit_is_stopped(sd_bus *bus) {
         return id == 0 ? 0 : job_type_is_stop(bus, job);
 }
 
-bool service_is_stopped_for_good(void) {
+int service_is_stopped_for_good(void) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        int r;
 
-        if (!getenv("NOTIFY_SOCKET") || sd_bus_open_system(&bus) < 0)
-                return true;
+        r = sd_bus_open_system(&bus);
+        if (r < 0)
+                return r;
         (void) sd_bus_set_method_call_timeout(bus, 1000000);
-        return unit_is_stopped(bus) != 0;
+        return unit_is_stopped(bus);
 }

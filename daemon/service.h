@@ -2,23 +2,43 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/macros.h"
 
 /* What the daemon says to systemd, and what systemd keeps for it. Without systemd all of it does nothing. */
+
+/* systemd runs this process, and hears it. */
+bool service_is_present(void);
 
 void service_notify_ready(void);
 void service_notify_reloading(void); /* service_notify_ready() ends it */
 void service_notify_stopping(void);
 void service_notify_status(const char *format, ...) _printf_(1, 2);
 
-/* The netlink socket that owns the table, kept over a restart: sd_notify(3), FDSTORE=1. The store's entry is a
- * duplicate. */
-void service_store_nft(int fd);
-void service_forget_nft(void);
-/* The stored socket, close-on-exec, or -1. To be called once, before any descriptor is opened. */
-int service_take_nft(void);
+/* What systemd keeps for us over a restart or a crash, until the unit is stopped: sd_notify(3), FDSTORE=1. -1: it has
+ * none. The store's entries are duplicates. */
+typedef struct ServiceStore {
+        int nft;    /* the netlink socket that owns the table */
+        int starts; /* a file in memory: see service_count_start() */
+} ServiceStore;
 
-/* True if the unit is being stopped, and not restarted or brought back by systemd by itself: then what stands in the
- * kernel shall go. Asks systemd over the system bus, some seconds at the most; true where that is impossible. */
-bool service_is_stopped_for_good(void);
+/* Close-on-exec. To be called once, before any descriptor is opened. */
+void service_take_store(ServiceStore *ret);
+void service_store_nft(int fd);
+/* Returns when systemd has closed its duplicate. */
+void service_forget_nft(void);
+
+/* Starts in a row, this one included, after which no service_forget_starts() came. */
+typedef struct ServiceStarts {
+        unsigned count;
+        uint64_t age_usec; /* since the first of them, time asleep included */
+} ServiceStarts;
+
+/* One more start. Where nothing can be kept, it is always the first. */
+ServiceStarts service_count_start(ServiceStore *store);
+void service_forget_starts(const ServiceStore *store);
+
+/* 1 if the unit of this process is being stopped, 0 if it is restarted, or brought back by systemd by itself. Asks
+ * systemd over the system bus, some seconds at the most; negative errno where that is impossible. */
+int service_is_stopped_for_good(void);

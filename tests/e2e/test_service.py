@@ -2,6 +2,7 @@
 """The service itself: start without Docker, restart, bad labels, what it says."""
 
 import pytest
+from claims import count_messages
 from conftest import booted_machine
 from machine import HOST, UNIT, wait_until
 
@@ -113,6 +114,15 @@ def test_without_docker_everything_stays(machine):
     assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
 
 
+NOTHING = (None, "0", False)
+
+
+def leftovers(machine):
+    """The table, route_localnet, and whether our rule is in DOCKER-USER."""
+    return (machine.table(), machine.run("cat /proc/sys/net/ipv4/conf/docker0/route_localnet").strip(),
+            "0x80" in machine.run("iptables-save; ip6tables-save"))
+
+
 def test_stop_takes_everything_away(machine):
     machine.start("web", expose="80")
     machine.outside.await_answer("web", "tcp", HOST[4], 80)
@@ -121,11 +131,50 @@ def test_stop_takes_everything_away(machine):
         machine.systemctl("stop", UNIT)
         assert connection.ask() is None, "what was open before is closed as well"
     machine.outside.await_silence("tcp", HOST[4], 80)
-    assert machine.table() is None
-    assert machine.run("cat /proc/sys/net/ipv4/conf/docker0/route_localnet").strip() == "0"
-    assert "0x80" not in machine.run("iptables-save; ip6tables-save")
+    assert leftovers(machine) == NOTHING
     machine.systemctl("start", UNIT)
     machine.outside.await_answer("web", "tcp", HOST[4], 80)
+
+
+@pytest.mark.parametrize("pause", [0, 0.02, 0.05, 0.1, 0.15, 0.2])
+def test_stop_after_a_kill_leaves_nothing(machine, pause):
+    """Wherever systemd is on the way back to a running daemon."""
+    machine.start("web", expose="80")
+    machine.outside.await_answer("web", "tcp", HOST[4], 80)
+    machine.run(f"kill -9 $(systemctl show -P MainPID {UNIT}); sleep {pause}; systemctl stop {UNIT}")
+    wait_until(lambda: leftovers(machine) == NOTHING, 5, "nothing is left")
+    machine.systemctl("start", UNIT)
+    machine.outside.await_answer("web", "tcp", HOST[4], 80)
+
+
+def test_withdraw_by_hand_leaves_a_running_daemon_alone(machine):
+    machine.start("web", expose="80")
+    machine.outside.await_answer("web", "tcp", HOST[4], 80)
+    assert "is running" in machine.run(["calico-exposed", "withdraw"], check=False)
+    assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
+
+
+@pytest.fixture
+def no_capability(machine):
+    directory = f"/etc/systemd/system/{UNIT}.service.d"
+    machine.run(f"mkdir {directory}; printf '[Service]\nAmbientCapabilities=\nCapabilityBoundingSet=\n'"
+                f" > {directory}/test.conf; systemctl daemon-reload")
+    yield
+    # What a daemon without its capability cannot undo.
+    machine.run("echo 0 > /proc/sys/net/ipv4/conf/docker0/route_localnet")
+    machine.run(f"rm -r {directory}; systemctl daemon-reload; systemctl restart {UNIT}")
+
+
+def test_a_daemon_that_cannot_start_leaves_nothing_for_ever(machine, no_capability):
+    """What is exposed stays for half a minute, and the journal is not flooded."""
+    machine.start("web", expose="80")
+    machine.outside.await_answer("web", "tcp", HOST[4], 80)
+    machine.systemctl("restart", UNIT, check=False)
+    machine.await_status("starts in a row failed", deadline=10)
+    assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
+    machine.outside.await_silence("tcp", HOST[4], 80, deadline=60)
+    assert machine.table() is None
+    assert count_messages(machine, "CAP_NET_ADMIN is needed") < 25
 
 
 @pytest.fixture
@@ -141,7 +190,5 @@ def test_a_start_that_is_refused_leaves_no_switch_without_its_guard(machine, bad
     machine.outside.await_answer("web", "tcp", HOST[4], 80)
     machine.systemctl("restart", UNIT, check=False)
     wait_until(lambda: machine.property("ExecMainStatus") == "78", 10, "the start is refused")
-    assert machine.table() is None
-    assert machine.run("cat /proc/sys/net/ipv4/conf/docker0/route_localnet").strip() == "0"
-    assert "0x80" not in machine.run("iptables-save; ip6tables-save")
+    wait_until(lambda: leftovers(machine) == NOTHING, 5, "nothing is left")
     assert any(":" in e["MESSAGE"] and "Ports: expected" in e["MESSAGE"] for e in machine.journal())
