@@ -235,8 +235,6 @@ static int decode_row_rest(const cJSON *json, Container *container) {
         r = json_copy_text(json, "ImageID", &container->image_id);
         if (r >= 0)
                 r = decode_common(json, container);
-        if (r >= 0)
-                r = decode_row_published(json, container);
         return r;
 }
 
@@ -261,8 +259,6 @@ static int decode_inspect(const cJSON *json, Container *container) {
                 r = decode_labels_of(config, container);
         if (r >= 0)
                 r = decode_common(json, container);
-        if (r >= 0)
-                r = decode_inspect_published(json_member(json, "NetworkSettings"), container);
         return r;
 }
 

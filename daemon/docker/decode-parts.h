@@ -24,9 +24,5 @@ static inline bool address_is_zero(const Address *address) {
         return memcmp(address->bytes, zero, sizeof(zero)) == 0;
 }
 
-/* Container.published, from a row's own member "Ports" and from an inspect's NetworkSettings. */
-int decode_row_published(const cJSON *row, Container *container);
-int decode_inspect_published(const cJSON *settings, Container *container);
-
-/* The same member of a row as ports of the host, which are added. name: of the container, not escaped. */
+/* The ports of the host that a row's member "Ports" names, which are added. name: of the container, not escaped. */
 int decode_row_host_ports(const cJSON *row, const char *name, DockerPorts *ports);

@@ -31,7 +31,6 @@ Container *container_free(Container *container) {
         }
         container_labels_free(container->labels, container->n_labels);
         free(container->networks);
-        free(container->published);
         free(container->network_mode);
         free(container->image_id);
         free(container->name);
@@ -92,8 +91,6 @@ Container *container_copy(const Container *container) {
         copy->name = text_copy(container->name, &failed);
         copy->image_id = text_copy(container->image_id, &failed);
         copy->network_mode = text_copy(container->network_mode, &failed);
-        copy->published = array_copy(container->published, container->n_published, sizeof(*container->published),
-                                     &failed);
         copy_networks(container, copy, &failed);
         copy->labels = NULL;
         copy->n_labels = 0;
@@ -130,10 +127,6 @@ static bool label_equal(const ContainerLabel *a, const ContainerLabel *b) {
                a->from_image == b->from_image;
 }
 
-static bool published_equal(const PublishedPort *a, const PublishedPort *b) {
-        return address_compare(&a->host, &b->host) == 0 && a->protocol == b->protocol && a->port == b->port;
-}
-
 /* Podman's list does not say it. */
 static bool network_mode_equal(const char *a, const char *b) {
         return !a || !b || *a == '\0' || *b == '\0' || strcmp(a, b) == 0;
@@ -147,17 +140,13 @@ bool container_equal(const Container *a, const Container *b) {
         if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || !text_equal(a->image_id, b->image_id) ||
             a->created != b->created || a->state != b->state || !health_equal(a->health, b->health) ||
             !network_mode_equal(a->network_mode, b->network_mode) || a->labels_dropped != b->labels_dropped ||
-            a->truncated != b->truncated ||
-            a->n_networks != b->n_networks || a->n_labels != b->n_labels || a->n_published != b->n_published)
+            a->truncated != b->truncated || a->n_networks != b->n_networks || a->n_labels != b->n_labels)
                 return false;
         for (size_t i = 0; i < a->n_networks; i++)
                 if (!network_equal(&a->networks[i], &b->networks[i]))
                         return false;
         for (size_t i = 0; i < a->n_labels; i++)
                 if (!label_equal(&a->labels[i], &b->labels[i]))
-                        return false;
-        for (size_t i = 0; i < a->n_published; i++)
-                if (!published_equal(&a->published[i], &b->published[i]))
                         return false;
         return true;
 }

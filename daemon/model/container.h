@@ -19,7 +19,6 @@
 #define CONTAINER_LABELS_MAX 32
 #define CONTAINER_LABEL_SIZE_MAX 4096
 #define CONTAINER_NETWORKS_MAX 64
-#define CONTAINER_PUBLISHED_MAX 4096
 
 typedef enum ContainerState {
         CONTAINER_RUNNING,
@@ -56,13 +55,6 @@ typedef struct ContainerLabel {
         bool from_image;   /* set only once the image was compared */
 } ContainerLabel;
 
-/* A port that Docker itself published (-p). */
-typedef struct PublishedPort {
-        Address host; /* AF_UNSPEC: all addresses */
-        Protocol protocol;
-        uint16_t port;
-} PublishedPort;
-
 typedef struct Container {
         char id[CONTAINER_ID_SIZE + 1]; /* lower-case hex */
         char *name;                     /* without the leading slash */
@@ -76,8 +68,6 @@ typedef struct Container {
         size_t n_networks;
         ContainerLabel *labels; /* those that begin with "calico.expose"; sorted by key */
         size_t n_labels;
-        PublishedPort *published;
-        size_t n_published;
         bool labels_dropped; /* there are more labels of ours than CONTAINER_LABELS_MAX: which ones is not known */
         bool truncated;      /* something was over a limit above and is missing here */
 } Container;

@@ -48,7 +48,6 @@ static void assert_sane(const Container *container) {
         assert_in_range(container->health, 0, _CONTAINER_HEALTH_MAX - 1);
         assert_in_range(container->n_labels, 0, CONTAINER_LABELS_MAX);
         assert_in_range(container->n_networks, 0, CONTAINER_NETWORKS_MAX);
-        assert_in_range(container->n_published, 0, CONTAINER_PUBLISHED_MAX);
         for (size_t i = 0; i < container->n_networks; i++) {
                 assert_non_null(container->networks[i].id);
                 assert_non_null(container->networks[i].endpoint_id);
@@ -79,10 +78,6 @@ static const char *describe(const Container *c, char buffer[static 4096]) {
         }
         for (size_t i = 0; i < c->n_labels; i++)
                 n += snprintf(buffer + n, 4096 - (size_t) n, "label %s=%s\n", c->labels[i].key, c->labels[i].value);
-        for (size_t i = 0; i < c->n_published; i++)
-                n += snprintf(buffer + n, 4096 - (size_t) n, "published %s %u %s\n",
-                              address_format(&c->published[i].host, a), c->published[i].port,
-                              protocol_to_string(c->published[i].protocol));
         return buffer;
 }
 
@@ -189,10 +184,7 @@ static void test_docker_20_10(void **state) {
                       "035c web running healthy mode=default image=sha256:ef228\n"
                       "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
                       "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
-                      "label calico.expose=8080:80,53/udp\n"
-                      "published - 8081 tcp\n"
-                      "published 127.0.0.1 8443 tcp\n"
-                      "published - 9000 udp\n");
+                      "label calico.expose=8080:80,53/udp\n");
         check_inspect("docker-20.10/inspect-flap.json",
                       "3400 flap restarting none mode=default image=sha256:ef228\n"
                       "net bridge 19c8  - - via - - mac 0000\n"
@@ -209,10 +201,7 @@ static void test_docker_20_10(void **state) {
                             "035c web running unknown mode=default image=sha256:ef228\n"
                             "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
                             "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
-                            "label calico.expose=8080:80,53/udp\n"
-                            "published - 8081 tcp\n"
-                            "published 127.0.0.1 8443 tcp\n"
-                            "published - 9000 udp\n");
+                            "label calico.expose=8080:80,53/udp\n");
         assert_int_equal(find_row(&rows, "web")->created, 1795449197);
         free_rows(&rows);
 }
@@ -229,10 +218,7 @@ static void test_docker_29(void **state) {
                       "a7b0 web running healthy mode=bridge image=sha256:812f3\n"
                       "net bridge 2303 9e8d 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
                       "net front be67 a43e 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
-                      "label calico.expose=8080:80,53/udp\n"
-                      "published - 8081 tcp\n"
-                      "published 127.0.0.1 8443 tcp\n"
-                      "published - 9000 udp\n");
+                      "label calico.expose=8080:80,53/udp\n");
 }
 
 /* Its list has no HostConfig: the network mode is all that is missing there. */
@@ -253,9 +239,7 @@ static void test_podman_4_3(void **state) {
                       "7535 web running none mode=bridge image=sha256:0bf9d\n"
                       "net front2 fron  10.89.1.2 - via 10.89.1.1 - mac 1698\n"
                       "net podman podm  10.88.0.4 - via 10.88.0.1 - mac 6a17\n"
-                      "label calico.expose=8080:80\n"
-                      "published 127.0.0.1 8443 tcp\n"
-                      "published - 9000 udp\n");
+                      "label calico.expose=8080:80\n");
         check_inspect("podman-4.3/inspect-hst.json", "9093 hst running none mode=host image=sha256:0bf9d\n"
                                                      "label calico.expose=82\n");
 }
@@ -323,8 +307,7 @@ static void test_wrong_types(void **state) {
                 "\"\"", "\"x\"", "\"/\"",
                 "[]", "[null]", "[0]", "[\"\"]", "[{}]", "[[]]", "{}", "{\"\":null}", "{\"\":{}}", "{\"x\":\"y\"}",
                 "{\"Networks\":0}", "{\"Networks\":[]}", "{\"Networks\":null}", "{\"Networks\":{\"x\":0}}",
-                "{\"Networks\":{\"x\":null}}", "{\"Ports\":0}", "{\"Ports\":{\"\":0}}", "{\"Ports\":{\"80/tcp\":[0]}}",
-                "{\"Ports\":{\"80/tcp\":[{\"HostPort\":80}]}}", "{\"Running\":1}", "{\"Running\":null}",
+                "{\"Networks\":{\"x\":null}}", "{\"Running\":1}", "{\"Running\":null}",
                 "{\"Labels\":[]}", "{\"Labels\":{\"calico.expose\":null}}", "{\"NetworkMode\":7}",
         };
         Decode decoders[] = { decode_row, docker_inspect_decode };
@@ -389,9 +372,6 @@ static void test_needed(void **state) {
                 { "NetworkSettings", "{\"Networks\":[]}", -EBADMSG, -EBADMSG },
                 { "NetworkSettings", "{\"Networks\":{\"a\":null}}", 1, 1 },
                 { "NetworkSettings", "{\"Networks\":{\"a\":7}}", -EBADMSG, -EBADMSG },
-                { "NetworkSettings", "{\"Ports\":[]}", 1, -EBADMSG },
-                { "NetworkSettings", "{\"Ports\":{\"80/tcp\":null}}", 1, 1 },
-                { "NetworkSettings", "{\"Ports\":{\"80/tcp\":{}}}", 1, -EBADMSG },
                 { "Ports", NULL, 1, SKIP },
                 { "Ports", "null", 1, SKIP },
                 { "Ports", "{}", -EBADMSG, SKIP },
@@ -713,91 +693,6 @@ static void test_mac(void **state) {
         }
 }
 
-static void check_published(const Container *container, const char *expected, bool truncated) {
-        char text[512] = "", a[ADDRESS_TEXT_SIZE];
-
-        for (size_t i = 0; i < container->n_published; i++)
-                sprintf(text + strlen(text), "%s %u/%s;", address_format(&container->published[i].host, a),
-                        container->published[i].port, protocol_to_string(container->published[i].protocol));
-        assert_string_equal(text, expected);
-        assert_int_equal(container->truncated, truncated);
-}
-
-static void test_published(void **state) {
-        static const struct {
-                const char *ports, *expected;
-                bool truncated;
-        } rows[] = {
-                { "[{\"PrivatePort\":80,\"Type\":\"tcp\"}]", "", false },
-                { "[{\"IP\":\"\",\"PublicPort\":80,\"Type\":\"tcp\"}]", "- 80/tcp;", false },
-                { "[{\"PublicPort\":80,\"Type\":\"sctp\"}]", "- 80/sctp;", false },
-                { "[{\"IP\":\"0.0.0.0\",\"PublicPort\":80,\"Type\":\"tcp\"},"
-                  "{\"IP\":\"::\",\"PublicPort\":80,\"Type\":\"tcp\"}]",
-                  "- 80/tcp;", false },
-                { "[{\"IP\":\"::1\",\"PublicPort\":90,\"Type\":\"udp\"},"
-                  "{\"IP\":\"10.0.0.1\",\"PublicPort\":9,\"Type\":\"udp\"}]",
-                  "10.0.0.1 9/udp;::1 90/udp;", false },
-                { "[{\"IP\":\"x\",\"PublicPort\":80,\"Type\":\"tcp\"}]", "", true },
-                { "[{\"IP\":\"\",\"PublicPort\":65536,\"Type\":\"tcp\"}]", "", true },
-                { "[{\"IP\":\"\",\"PublicPort\":-1,\"Type\":\"tcp\"}]", "", true },
-                { "[{\"IP\":\"\",\"PublicPort\":80,\"Type\":\"icmp\"}]", "", true },
-                { "[{\"IP\":\"\",\"PublicPort\":80}]", "", true },
-                { "[{\"IP\":\"\",\"PublicPort\":\"80\",\"Type\":\"tcp\"}]", "", false },
-                { "[null,7,[]]", "", false },
-        }, inspects[] = {
-                { "{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"},"
-                  "{\"HostIp\":\"::\",\"HostPort\":\"8080\"}],"
-                  "\"81/tcp\":null,\"82/udp\":[]}", "- 8080/tcp;", false },
-                { "{\"80\":[{\"HostIp\":\"\",\"HostPort\":\"8080\"}]}", "- 8080/tcp;", false },
-                { "{\"80/udp\":[{\"HostPort\":\"8080\"}]}", "- 8080/udp;", false },
-                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"\"}]}", "", true },
-                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"80x\"}]}", "", true },
-                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"000080\"}]}", "", true },
-                { "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"99999\"}]}", "", true },
-                { "{\"80/x\":[{\"HostIp\":\"\",\"HostPort\":\"80\"}]}", "", true },
-                { "{\"80/tcp\":[null]}", "", true },
-        };
-        Container *container;
-
-        (void) state;
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                assert_int_equal(decode_row_with("Ports", rows[i].ports, &container), 1);
-                check_published(container, rows[i].expected, rows[i].truncated);
-                container_free(container);
-        }
-        for (size_t i = 0; i < ELEMENTSOF(inspects); i++) {
-                char text[512];
-
-                snprintf(text, sizeof(text), "{\"Ports\":%s}", inspects[i].ports);
-                assert_int_equal(decode_inspect_with("NetworkSettings", text, &container), 1);
-                check_published(container, inspects[i].expected, inspects[i].truncated);
-                container_free(container);
-        }
-}
-
-static void test_published_limit(void **state) {
-        (void) state;
-        for (unsigned over = 0; over < 2; over++) {
-                Container *container;
-                char *text = NULL;
-                size_t size;
-                FILE *file = open_memstream(&text, &size);
-
-                /* Each for IPv4 and for IPv6, as Docker does: these count as one. */
-                fputc('[', file);
-                for (unsigned port = 1; port <= CONTAINER_PUBLISHED_MAX + over; port++)
-                        fprintf(file, "{\"IP\":\"0.0.0.0\",\"PublicPort\":%u,\"Type\":\"tcp\"},"
-                                      "{\"IP\":\"::\",\"PublicPort\":%u,\"Type\":\"tcp\"},", port, port);
-                fputs("{}]", file);
-                fclose(file);
-                assert_int_equal(decode_row_with("Ports", text, &container), 1);
-                assert_int_equal(container->n_published, CONTAINER_PUBLISHED_MAX);
-                assert_int_equal(container->truncated, over);
-                container_free(container);
-                free(text);
-        }
-}
-
 static void test_created(void **state) {
         static const struct {
                 const char *text;
@@ -880,7 +775,6 @@ int main(void) {
                 cmocka_unit_test(test_label_limits),           cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_labels_that_stay),
                 cmocka_unit_test(test_addresses),              cmocka_unit_test(test_mac),
-                cmocka_unit_test(test_published),              cmocka_unit_test(test_published_limit),
                 cmocka_unit_test(test_created),                cmocka_unit_test(test_mutations),
         };
 

@@ -119,6 +119,7 @@ static void test_ports(void **state) {
                 { "[{\"IP\":\"\",\"PublicPort\":-1,\"Type\":\"tcp\"}]", "", true },
                 { "[{\"IP\":\"\",\"PublicPort\":80,\"Type\":\"icmp\"}]", "", true },
                 { "[{\"IP\":\"\",\"PublicPort\":80}]", "", true },
+                { "[{\"IP\":\"\",\"PublicPort\":\"80\",\"Type\":\"tcp\"}]", "", false },
                 { "[null,7,[],{}]", "", false },
         };
 
