@@ -34,23 +34,6 @@ static const struct Question {
         { PROTOCOL_SCTP, STATE_LISTEN, true },
 };
 
-static int listener_compare(const void *a, const void *b) {
-        const Listener *x = a, *y = b;
-
-        if (x->protocol != y->protocol)
-                return x->protocol < y->protocol ? -1 : 1;
-        if (x->port != y->port)
-                return x->port < y->port ? -1 : 1;
-        if (x->family != y->family)
-                return x->family < y->family ? -1 : 1;
-        return address_compare(&x->address, &y->address);
-}
-
-void listeners_sort(Listeners *listeners) {
-        if (listeners->count > 1)
-                qsort(listeners->items, listeners->count, sizeof(*listeners->items), listener_compare);
-}
-
 void listeners_done(Listeners *listeners) {
         free(listeners->items);
         *listeners = (Listeners) {};
@@ -178,32 +161,7 @@ int listeners_read(Listeners *ret) {
         r = listeners_ask_all(&netlink, &listeners);
         if (r < 0)
                 return r;
-        listeners_sort(&listeners);
         *ret = listeners;
         listeners = (Listeners) {};
         return 0;
-}
-
-static bool listener_takes(const Listener *listener, uint8_t family, const Address *host) {
-        if (listener->family != family)
-                return listener->dual; /* family is AF_INET then */
-        return !address_is_set(&listener->address) || !address_is_set(host) ||
-               address_compare(&listener->address, host) == 0;
-}
-
-const Listener *listeners_find(const Listeners *listeners, uint8_t family, const Address *host, Protocol protocol,
-                               PortRange ports) {
-        const Listener key = { .protocol = protocol, .port = ports.first };
-        size_t place;
-
-        place = array_lower_bound(&key, listeners->items, listeners->count, sizeof(key), listener_compare);
-        for (; place < listeners->count; place++) {
-                const Listener *listener = &listeners->items[place];
-
-                if (listener->protocol != protocol || listener->port > ports.last)
-                        return NULL;
-                if (listener_takes(listener, family, host))
-                        return listener;
-        }
-        return NULL;
 }

@@ -26,7 +26,7 @@ typedef struct Listener {
         unsigned ifindex; /* bound to that interface, or 0 */
 } Listener;
 
-/* A snapshot, sorted by protocol, port, family, address. */
+/* A snapshot, in no order. */
 typedef struct Listeners {
         Listener *items;
         size_t count;
@@ -38,11 +38,5 @@ typedef struct Listeners {
 int listeners_read(Listeners *ret);
 void listeners_done(Listeners *listeners);
 
-/* A listener whose place bind(2) would refuse to somebody who wants one of these ports at that address of the family
- * (AF_UNSPEC: at any): the same address, or any on either side. The one on the lowest port; NULL if there is none. */
-const Listener *listeners_find(const Listeners *listeners, uint8_t family, const Address *host, Protocol protocol,
-                               PortRange ports);
-
 /* Adds what one answer of the kernel says, which may be several addresses (SCTP). Returns 0, -EBADMSG, -ENOMEM. */
 int listeners_add(Listeners *listeners, Protocol protocol, const struct nlmsghdr *message);
-void listeners_sort(Listeners *listeners);

@@ -5,19 +5,23 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 
+#include "daemon/hostports.h"
+#include "daemon/model/arbiter.h"
 #include "daemon/net/listeners.h"
 #include "netns.h"
+#include "tests/unit/model/builder.h"
 
 #define NOBODY 65534
 
 typedef struct Fixture {
-        int sockets[64];
+        int sockets[900];
         size_t n_sockets;
         Listeners listeners;
 } Fixture;
@@ -26,7 +30,8 @@ static int setup(void **state) {
         static Fixture fixture;
 
         netns_enter_fresh();
-        netns_run("ip addr add 198.51.100.1/24 dev lo && ip addr add 2001:db8::1/64 dev lo nodad");
+        netns_run("ip addr add 198.51.100.1/24 dev lo && ip addr add 2001:db8::1/64 dev lo nodad &&"
+                  " ip addr add 2001:db8::2/64 dev lo nodad");
         fixture = (Fixture) {};
         *state = &fixture;
         return 0;
@@ -39,14 +44,6 @@ static int teardown(void **state) {
                 close_fd(fixture->sockets[--fixture->n_sockets]);
         listeners_done(&fixture->listeners);
         return 0;
-}
-
-static Address address(const char *text) {
-        Address a = {};
-
-        if (text)
-                assert_int_equal(address_parse(text, &a), 0);
-        return a;
 }
 
 /* A socket bound to that address ("[...]" in effect: IPv6 by its form); only6: IPV6_V6ONLY. */
@@ -82,15 +79,29 @@ static void read_all(Fixture *fixture) {
         assert_int_equal(listeners_read(&fixture->listeners), 0);
 }
 
-static const Listener *find_range(Fixture *fixture, const char *host, uint8_t family, Protocol protocol,
-                                  uint16_t first, uint16_t last) {
-        Address a = address(host);
-
-        return listeners_find(&fixture->listeners, family, &a, protocol, (PortRange) { first, last });
+static int compare_host_ports(const void *a, const void *b) {
+        return host_port_compare(a, b);
 }
 
-static const Listener *find(Fixture *fixture, const char *host, uint8_t family, Protocol protocol, uint16_t port) {
-        return find_range(fixture, host, family, protocol, port, port);
+/* What a claim to that entry meets: the port of the host that stands in its way; 0 if there is none. */
+static uint16_t met_by(const char *entry) {
+        Record *record = record_new(build_on_bridge(1, entry), &open_policy);
+        HostPort *ports;
+        uint16_t met = 0;
+        size_t n;
+
+        assert_int_equal(hostports_read(&ports, &n), 0);
+        if (n > 1)
+                qsort(ports, n, sizeof(*ports), compare_host_ports);
+        assert_int_equal(arbiter_decide(&record, 1, ports, n), 0);
+        assert_int_equal(record->n_claims, 1);
+        if (record->claims[0].state != CLAIM_EXPOSED) {
+                assert_int_equal(record->claims[0].reason, REASON_HOST_PORT);
+                met = record->claims[0].host_port.port;
+        }
+        record_free(record);
+        free(ports);
+        return met;
 }
 
 static void an_empty_host_has_none(void **state) {
@@ -98,11 +109,12 @@ static void an_empty_host_has_none(void **state) {
 
         read_all(fixture);
         assert_int_equal(fixture->listeners.count, 0);
-        assert_null(find_range(fixture, NULL, AF_INET, PROTOCOL_TCP, 1, 65535));
+        assert_int_equal(met_by("1-65535"), 0);
 }
 
 static void says_who_listens(void **state) {
         Fixture *fixture = *state;
+        const Address expected = build_address("198.51.100.1");
         const Listener *listener;
         struct stat status;
         int fd;
@@ -112,13 +124,13 @@ static void says_who_listens(void **state) {
         assert_int_equal(seteuid(0), 0);
         assert_int_equal(fstat(fd, &status), 0);
         read_all(fixture);
-        listener = find(fixture, NULL, AF_INET, PROTOCOL_TCP, 8080);
-        assert_non_null(listener);
+        assert_int_equal(fixture->listeners.count, 1);
+        listener = fixture->listeners.items;
+        assert_int_equal(listener->protocol, PROTOCOL_TCP);
         assert_int_equal(listener->uid, NOBODY);
         assert_int_equal(listener->inode, status.st_ino);
         assert_int_equal(listener->port, 8080);
         assert_int_equal(listener->family, AF_INET);
-        Address expected = address("198.51.100.1");
         assert_int_equal(address_compare(&listener->address, &expected), 0);
         assert_int_equal(listener->ifindex, 0);
 }
@@ -130,7 +142,7 @@ static void anyone_may_ask(void **state) {
         assert_int_equal(seteuid(NOBODY), 0);
         read_all(fixture);
         assert_int_equal(seteuid(0), 0);
-        assert_non_null(find(fixture, NULL, AF_INET, PROTOCOL_TCP, 8080));
+        assert_int_equal(fixture->listeners.count, 1);
 }
 
 static void an_address_concerns_itself_and_any(void **state) {
@@ -138,16 +150,16 @@ static void an_address_concerns_itself_and_any(void **state) {
 
         listening(fixture, "198.51.100.1", 8080, false);
         listening(fixture, "2001:db8::1", 8081, false);
-        read_all(fixture);
-        assert_non_null(find(fixture, "198.51.100.1", AF_INET, PROTOCOL_TCP, 8080));
-        assert_non_null(find(fixture, NULL, AF_INET, PROTOCOL_TCP, 8080));
-        assert_null(find(fixture, "127.0.0.1", AF_INET, PROTOCOL_TCP, 8080));
-        assert_null(find(fixture, NULL, AF_INET6, PROTOCOL_TCP, 8080));
-        assert_null(find(fixture, NULL, AF_INET, PROTOCOL_UDP, 8080));
-        assert_null(find(fixture, NULL, AF_INET, PROTOCOL_TCP, 8081));
-        assert_non_null(find(fixture, NULL, AF_INET6, PROTOCOL_TCP, 8081));
-        assert_non_null(find(fixture, "2001:db8::1", AF_INET6, PROTOCOL_TCP, 8081));
-        assert_null(find(fixture, "::1", AF_INET6, PROTOCOL_TCP, 8081));
+        assert_int_equal(met_by("198.51.100.1:8080:80"), 8080);
+        assert_int_equal(met_by("0.0.0.0:8080:80"), 8080);
+        assert_int_equal(met_by("8080"), 8080);
+        assert_int_equal(met_by("127.0.0.1:8080:80"), 0);
+        assert_int_equal(met_by("[::]:8080:80"), 0);
+        assert_int_equal(met_by("8080/udp"), 0);
+        assert_int_equal(met_by("0.0.0.0:8081:80"), 0);
+        assert_int_equal(met_by("[::]:8081:80"), 8081);
+        assert_int_equal(met_by("[2001:db8::1]:8081:80"), 8081);
+        assert_int_equal(met_by("[2001:db8::2]:8081:80"), 0);
 }
 
 static void any_concerns_every_address_of_its_family(void **state) {
@@ -156,24 +168,22 @@ static void any_concerns_every_address_of_its_family(void **state) {
         listening(fixture, "0.0.0.0", 8080, false);
         listening(fixture, "::", 8081, true);
         listening(fixture, "::", 8082, false);
-        read_all(fixture);
-        assert_non_null(find(fixture, "127.0.0.1", AF_INET, PROTOCOL_TCP, 8080));
-        assert_null(find(fixture, NULL, AF_INET6, PROTOCOL_TCP, 8080));
-        assert_non_null(find(fixture, "::1", AF_INET6, PROTOCOL_TCP, 8081));
-        assert_null(find(fixture, NULL, AF_INET, PROTOCOL_TCP, 8081));
-        assert_non_null(find(fixture, "::1", AF_INET6, PROTOCOL_TCP, 8082));
-        assert_non_null(find(fixture, "198.51.100.1", AF_INET, PROTOCOL_TCP, 8082));
-        assert_non_null(find(fixture, NULL, AF_INET, PROTOCOL_TCP, 8082));
+        assert_int_equal(met_by("127.0.0.1:8080:80"), 8080);
+        assert_int_equal(met_by("[::]:8080:80"), 0);
+        assert_int_equal(met_by("[2001:db8::2]:8081:80"), 8081);
+        assert_int_equal(met_by("0.0.0.0:8081:80"), 0);
+        assert_int_equal(met_by("[2001:db8::2]:8082:80"), 8082);
+        assert_int_equal(met_by("198.51.100.1:8082:80"), 8082);
+        assert_int_equal(met_by("0.0.0.0:8082:80"), 8082);
 }
 
 static void a_mapped_address_is_ipv4(void **state) {
         Fixture *fixture = *state;
 
         listening(fixture, "::ffff:198.51.100.1", 8080, false);
-        read_all(fixture);
-        assert_non_null(find(fixture, "198.51.100.1", AF_INET, PROTOCOL_TCP, 8080));
-        assert_null(find(fixture, "127.0.0.1", AF_INET, PROTOCOL_TCP, 8080));
-        assert_null(find(fixture, NULL, AF_INET6, PROTOCOL_TCP, 8080));
+        assert_int_equal(met_by("198.51.100.1:8080:80"), 8080);
+        assert_int_equal(met_by("127.0.0.1:8080:80"), 0);
+        assert_int_equal(met_by("[::]:8080:80"), 0);
 }
 
 static void udp_sockets_without_a_peer_count(void **state) {
@@ -186,13 +196,12 @@ static void udp_sockets_without_a_peer_count(void **state) {
         bound(fixture, SOCK_DGRAM, "::", 55, false);
         client = bound(fixture, SOCK_DGRAM, "127.0.0.1", 56, false);
         assert_int_equal(connect(client, (struct sockaddr *) &peer, sizeof(peer)), 0);
-        read_all(fixture);
-        assert_non_null(find(fixture, NULL, AF_INET, PROTOCOL_UDP, 53));
-        assert_null(find(fixture, NULL, AF_INET, PROTOCOL_TCP, 53));
-        assert_null(find(fixture, NULL, AF_INET, PROTOCOL_UDP, 54));
-        assert_non_null(find(fixture, NULL, AF_INET6, PROTOCOL_UDP, 54));
-        assert_non_null(find(fixture, NULL, AF_INET, PROTOCOL_UDP, 55));
-        assert_null(find(fixture, NULL, AF_INET, PROTOCOL_UDP, 56));
+        assert_int_equal(met_by("0.0.0.0:53:53/udp"), 53);
+        assert_int_equal(met_by("53"), 0);
+        assert_int_equal(met_by("0.0.0.0:54:53/udp"), 0);
+        assert_int_equal(met_by("[::]:54:53/udp"), 54);
+        assert_int_equal(met_by("0.0.0.0:55:53/udp"), 55);
+        assert_int_equal(met_by("56/udp"), 0);
 }
 
 static void what_does_not_listen_does_not_count(void **state) {
@@ -219,64 +228,64 @@ static void ranges_find_the_lowest(void **state) {
         listening(fixture, "0.0.0.0", 8005, false);
         listening(fixture, "198.51.100.1", 8003, false);
         listening(fixture, "::", 8001, true);
-        read_all(fixture);
-        assert_int_equal(find_range(fixture, NULL, AF_INET, PROTOCOL_TCP, 8000, 8010)->port, 8003);
-        assert_int_equal(find_range(fixture, "127.0.0.1", AF_INET, PROTOCOL_TCP, 8000, 8010)->port, 8005);
-        assert_int_equal(find_range(fixture, NULL, AF_INET6, PROTOCOL_TCP, 8000, 8010)->port, 8001);
-        assert_null(find_range(fixture, NULL, AF_INET, PROTOCOL_TCP, 8006, 65535));
-        assert_null(find_range(fixture, NULL, AF_INET, PROTOCOL_TCP, 1, 8002));
+        assert_int_equal(met_by("0.0.0.0:8000-8010:8000-8010"), 8003);
+        assert_int_equal(met_by("127.0.0.1:8000-8010:8000-8010"), 8005);
+        assert_int_equal(met_by("[::]:8000-8010:8000-8010"), 8001);
+        assert_int_equal(met_by("0.0.0.0:8006-65535:8006-65535"), 0);
+        assert_int_equal(met_by("0.0.0.0:1-8002:1-8002"), 0);
 }
 
-/* The answer is what bind(2) itself would say. */
+/* True if bind(2) refuses that place to a socket of its family alone. */
+static bool bind_refuses(const char *text, uint16_t port) {
+        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+        bool is4 = inet_pton(AF_INET, text, &v4.sin_addr) == 1;
+        _cleanup_close_ int fd = socket(is4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int on = 1;
+
+        assert_true(fd >= 0);
+        if (is4)
+                return bind(fd, (struct sockaddr *) &v4, sizeof(v4)) < 0;
+        assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+        assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)), 0);
+        return bind(fd, (struct sockaddr *) &v6, sizeof(v6)) < 0;
+}
+
+/* A claim meets a listener where bind(2) would. */
 static void agrees_with_bind(void **state) {
-        const char *const places[] = { "0.0.0.0", "127.0.0.1", "198.51.100.1", "::", "::1", "2001:db8::1" };
+        const char *const places[] = { "0.0.0.0", "127.0.0.1", "198.51.100.1", "::", "2001:db8::1", "2001:db8::2" };
         Fixture *fixture = *state;
         uint16_t port = 9000;
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
                 for (size_t k = 0; k < ELEMENTSOF(places); k++) {
-                        uint8_t family = strchr(places[k], ':') ? AF_INET6 : AF_INET;
-                        bool any = strcmp(places[k], "0.0.0.0") == 0 || strcmp(places[k], "::") == 0, refused;
-                        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(++port) };
-                        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-                        const int only6 = 1;
-                        int listener = listening(fixture, places[i], port, false), fd;
+                        bool is4 = !strchr(places[k], ':');
+                        char entry[64];
 
-                        read_all(fixture);
-                        fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-                        if (family == AF_INET) {
-                                assert_int_equal(inet_pton(AF_INET, places[k], &v4.sin_addr), 1);
-                                refused = bind(fd, (struct sockaddr *) &v4, sizeof(v4)) < 0;
-                        } else {
-                                setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only6, sizeof(only6));
-                                assert_int_equal(inet_pton(AF_INET6, places[k], &v6.sin6_addr), 1);
-                                refused = bind(fd, (struct sockaddr *) &v6, sizeof(v6)) < 0;
-                        }
-                        if (refused != !!find(fixture, any ? NULL : places[k], family, PROTOCOL_TCP, port))
-                                fail_msg("%s, %s", places[i], places[k]);
-                        close_fd(fd);
-                        close_fd(listener);
-                        fixture->n_sockets--;
+                        listening(fixture, places[i], ++port, false);
+                        snprintf(entry, sizeof(entry), is4 ? "%s:%u:80" : "[%s]:%u:80", places[k], port);
+                        if (bind_refuses(places[k], port) != (met_by(entry) == port))
+                                fail_msg("%s, %s", places[i], entry);
                 }
 }
 
 static void many_are_read_at_once(void **state) {
         Fixture *fixture = *state;
+        bool seen[ELEMENTSOF(fixture->sockets)] = {};
         uint64_t start;
-        int fds[900];
 
-        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
-                fds[i] = listening(fixture, "0.0.0.0", (uint16_t) (10000 + i), false);
-                fixture->n_sockets--;
-        }
+        for (size_t i = 0; i < ELEMENTSOF(fixture->sockets); i++)
+                listening(fixture, "0.0.0.0", (uint16_t) (10000 + i), false);
         start = spent_usec();
         read_all(fixture);
         print_message("%zu listeners in %u us\n", fixture->listeners.count, (unsigned) (spent_usec() - start));
-        assert_int_equal(fixture->listeners.count, ELEMENTSOF(fds));
-        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
-                assert_non_null(find(fixture, NULL, AF_INET, PROTOCOL_TCP, (uint16_t) (10000 + i)));
-                close_fd(fds[i]);
+        assert_int_equal(fixture->listeners.count, ELEMENTSOF(fixture->sockets));
+        for (size_t i = 0; i < fixture->listeners.count; i++) {
+                assert_in_range(fixture->listeners.items[i].port, 10000, 10000 + ELEMENTSOF(seen) - 1);
+                seen[fixture->listeners.items[i].port - 10000] = true;
         }
+        for (size_t i = 0; i < ELEMENTSOF(seen); i++)
+                assert_true(seen[i]);
 }
 
 int main(void) {
