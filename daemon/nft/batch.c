@@ -4,13 +4,21 @@
 #include <errno.h>
 #include <libnftnl/common.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/array.h"
 
+/* What is behind the last message is zero: libmnl (before 1.0.5) leaves the padding of attributes as it was, and what
+ * the kernel gets is to be what we wrote, and nothing that was in memory before. */
 static char *reserve_message(Batch *batch) {
+        size_t had = batch->capacity;
+
         if (batch->error == 0)
                 batch->error = array_reserve(&batch->data, &batch->capacity, batch->size + BATCH_MESSAGE_ROOM, 1);
-        return batch->error < 0 ? NULL : batch->data + batch->size;
+        if (batch->error < 0)
+                return NULL;
+        memset(batch->data + had, 0, batch->capacity - had);
+        return batch->data + batch->size;
 }
 
 void batch_begin(Batch *batch, uint32_t sequence) {

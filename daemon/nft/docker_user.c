@@ -64,7 +64,7 @@ static int view_take_rule(const struct nlmsghdr *message, void *userdata) {
 
 /* -ENOENT: there is no such chain. */
 static int view_read(ChainView *view, NftSocket *nft, uint16_t family) {
-        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETCHAIN, family, 0, 0);
         int r;
 

@@ -33,7 +33,7 @@ static int reader_take(const struct nlmsghdr *message, void *userdata) {
 }
 
 static int read_table(Reader *reader) {
-        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETTABLE, NFPROTO_INET, 0, 0);
 
         mnl_attr_put_strz(request, NFTA_TABLE_NAME, CALICO_EXPOSED_TABLE);
@@ -44,7 +44,7 @@ static int read_table(Reader *reader) {
 /* attribute: which one is the table's name in a request of that type. */
 static int read_all(Reader *reader, uint16_t type, uint16_t attribute,
                     int (*take)(Snapshot *snapshot, const struct nlmsghdr *message)) {
-        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, NLM_F_DUMP, 0);
 
         mnl_attr_put_strz(request, attribute, CALICO_EXPOSED_TABLE);
@@ -53,7 +53,7 @@ static int read_all(Reader *reader, uint16_t type, uint16_t attribute,
 }
 
 static int read_elements(Reader *reader, const FoundSet *set) {
-        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, 0);
         char name[OBJECT_NAME_SIZE];
 

@@ -264,7 +264,7 @@ static int take_generation(const struct nlmsghdr *message, void *userdata) {
 }
 
 int nft_socket_get_generation(NftSocket *nft, uint32_t *ret) {
-        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         uint32_t generation = 0; /* which the kernel never uses */
         int r;
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "daemon/nft/attribute.h"
@@ -265,6 +266,33 @@ static void a_failure_stays_in_the_batch(void **state) {
         batch_done(&batch);
 }
 
+static void make_everything(Batch *batch, int perturb) {
+        Element element;
+
+        mallopt(M_PERTURB, perturb); /* what fresh memory is filled with */
+        batch_begin(batch, 1);
+        encode_skeleton(batch, &options, false);
+        for (size_t i = 0; i < n_set_schemas; i++) {
+                element = an_element(&set_schemas[i], 5);
+                encode_add_elements(batch, &options, &(Elements) { &element, 1, 1 });
+        }
+        mallopt(M_PERTURB, 0);
+        assert_int_equal(batch_end(batch), 0);
+}
+
+/* Padding behind attributes is nothing that was in memory before. */
+static void the_same_makes_the_same_bytes(void **state) {
+        Batch one, other;
+
+        (void) state;
+        make_everything(&one, 0x55);
+        make_everything(&other, 0xaa);
+        assert_int_equal(one.size, other.size);
+        assert_memory_equal(one.data, other.data, one.size);
+        batch_done(&one);
+        batch_done(&other);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_set_is_found_by_name_and_by_element),
@@ -273,6 +301,7 @@ int main(void) {
                 cmocka_unit_test(long_lists_are_divided),
                 cmocka_unit_test(only_the_last_message_is_acknowledged),
                 cmocka_unit_test(a_failure_stays_in_the_batch),
+                cmocka_unit_test(the_same_makes_the_same_bytes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
