@@ -6,9 +6,9 @@
 #include "tests/kernel/nft/fixture.h"
 
 /* Each allocation on the way, libnftnl's too, fails once: what comes of it is -ENOMEM, and never half a table, a
- * rebuild of what was right, or a crash. Not built with sanitizers, which have their own malloc(). */
+ * rebuild of what was right, or a crash. */
 
-/* Seen by the libraries in place of libc's. */
+/* Seen by the libraries in place of libc's, or in place of a sanitizer's, which comes next. */
 #define EXPORTED __attribute__((visibility("default")))
 
 static unsigned long remaining; /* allocations until one fails; 0: none does */
