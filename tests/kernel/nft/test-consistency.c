@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/kernel/nft/fixture.h"
@@ -75,6 +76,18 @@ static size_t count_tokens(const Elements *elements) {
         return count;
 }
 
+/* How long it takes to read everything with nobody in between. */
+static int read_msec(Fixture *fixture) {
+        struct timespec start, end;
+        KernelState kernel;
+
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        read_state(fixture, &kernel);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        kernel_state_done(&kernel);
+        return (int) ((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000);
+}
+
 static void a_commit_in_the_middle_is_noticed(void **state) {
         enum { READS = 300 };
         Fixture *fixture = *state;
@@ -88,7 +101,8 @@ static void a_commit_in_the_middle_is_noticed(void **state) {
                 want(fixture, dnat(PROTOCOL_TCP, port, "fd00::1", port));
         }
         settle(fixture);
-        writer = start_writer(1, move_token);
+        /* So about every other read has a commit in the middle, however fast the machine is. */
+        writer = start_writer(1 + 2 * read_msec(fixture), move_token);
         for (int i = 0; i < READS; i++) {
                 KernelState kernel;
                 int r = nft_read(fixture->nft, &fixture->options, &kernel);
