@@ -45,8 +45,11 @@ int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, b
                 return plan_is_empty(plan) ? 0 : apply_changes(nft, options, plan);
         r = apply_rebuild(nft, options, plan, table_exists, owner);
         /* Kernels before 5.12 know no owner; which of the two they say depends on their age. */
-        if (owner && (r == -EOPNOTSUPP || r == -EINVAL))
+        if (owner && (r == -EOPNOTSUPP || r == -EINVAL)) {
                 r = apply_rebuild(nft, options, plan, table_exists, false);
+                if (r >= 0) /* it will not learn: when a table must be made again at once, ask no more */
+                        nft_socket_set_shared(nft, true);
+        }
         return r;
 }
 

@@ -60,7 +60,7 @@ void kernel_state_done(KernelState *state);
 
 /* Carries out the plan as one transaction, applied whole or not at all. With `rebuild`, the table is made anew in the
  * same transaction (what stands there is deleted first if table_exists): plan->add then holds all there shall be, and
- * plan->remove is ignored. A new table gets the owner flag where the kernel knows it.
+ * plan->remove is ignored. A new table gets the owner flag where the kernel knows it; it is asked once.
  * -ENOENT, -EEXIST: the kernel did not hold what the plan started from: read again. -EPERM: foreign table.
  * -ETIMEDOUT, -ENOBUFS: the outcome is unknown: read again. An empty plan without rebuild makes no system call. */
 int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, bool rebuild, bool table_exists);
@@ -68,7 +68,7 @@ int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, b
 /* Deletes the table and all in it; that there is none is no error. */
 int nft_delete_table(NftSocket *nft);
 
-/* Owner flag switched off, as on a kernel before 5.12: for tests of what happens there. */
+/* Whether tables are made without the owner flag, as on a kernel before 5.12: nft_apply() finds out, and tests say so. */
 void nft_socket_set_shared(NftSocket *nft, bool shared);
 
 /* The rule at the top of DOCKER-USER in `ip filter` or `ip6 filter` that lets marked packets pass. It is known as ours
