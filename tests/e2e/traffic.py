@@ -8,7 +8,7 @@
     traffic.py stream ADDRESS PORT                  a new connection every 10 ms until standard
                                                     input ends, a line for each: who answered, or
                                                     "refused:" (never made) or "ended:" and why
-    traffic.py serve NAME PROTOCOL ADDRESS PORT     answer as a container of that name would
+    traffic.py serve NAME PROTOCOL ADDRESS PORT     answer as a container of that name would (answer.c)
 """
 
 import collections
@@ -83,18 +83,18 @@ def stream(address, port):
 
 
 def serve(name, protocol, address, port):
-    def answer(client):
+    def answer(request, client):
         shown = client[0].removeprefix("::ffff:")
-        return f"hello from {name} port {port}, client {shown}\n".encode()
+        return request.splitlines()[0] + f"\nhello from {name} port {port}, client {shown}\n".encode()
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self):
-            while self.request.recv(4096):
-                self.request.sendall(answer(self.client_address))
+            while request := self.request.recv(4096):
+                self.request.sendall(answer(request, self.client_address))
 
     class Datagram(socketserver.BaseRequestHandler):
         def handle(self):
-            self.request[1].sendto(answer(self.client_address), self.client_address)
+            self.request[1].sendto(answer(self.request[0], self.client_address), self.client_address)
 
     server, handler = {"tcp": (socketserver.ThreadingTCPServer, Connection),
                        "udp": (socketserver.ThreadingUDPServer, Datagram)}[protocol]

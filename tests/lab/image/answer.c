@@ -3,8 +3,8 @@
  * answer NAME PORT[/udp]... - what runs in the containers of the tests.
  *
  * Tells every client, over HTTP or in a datagram, who answers, on which port,
- * and from which address the client was seen to come. One socket a port serves
- * IPv4 and IPv6. TCP connections stay open, so that a test can see whether an
+ * and from which address the client was seen to come, and repeats the first
+ * line of what was asked. One socket a port serves IPv4 and IPv6. TCP connections stay open, so that a test can see whether an
  * old one survives. Linked statically, because the image holds nothing else
  * but a busybox.
  */
@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SOCKETS_MAX = 1024, REQUEST_MAX = 4096 };
+enum { SOCKETS_MAX = 1024, REQUEST_MAX = 4096, REPEATED_MAX = 64 };
 
 enum kind { KIND_LISTENER, KIND_CONNECTION, KIND_UDP };
 
@@ -87,16 +87,28 @@ static int write_page(int fd, const struct sockaddr_in6 *peer, char *page, size_
 			(unsigned)ntohs(local.sin6_port), client);
 }
 
+static int first_line(const char *request, ssize_t size)
+{
+	int length = 0;
+
+	while (length < size && length < REPEATED_MAX && !strchr("\r\n", request[length]))
+		length++;
+	return length;
+}
+
 static void answer_datagram(int fd)
 {
 	struct sockaddr_in6 peer;
 	socklen_t length = sizeof(peer);
-	char request[REQUEST_MAX], page[256];
+	char request[REQUEST_MAX], page[256], response[512];
+	ssize_t size = recvfrom(fd, request, sizeof(request), 0, (struct sockaddr *)&peer, &length);
+	int filled;
 
-	if (recvfrom(fd, request, sizeof(request), 0, (struct sockaddr *)&peer, &length) < 0)
+	if (size < 0)
 		return;
-	sendto(fd, page, (size_t)write_page(fd, &peer, page, sizeof(page)), 0,
-	       (struct sockaddr *)&peer, length);
+	write_page(fd, &peer, page, sizeof(page));
+	filled = snprintf(response, sizeof(response), "%.*s\n%s", first_line(request, size), request, page);
+	sendto(fd, response, (size_t)filled, 0, (struct sockaddr *)&peer, length);
 }
 
 /* Returns 0 when the connection is at its end. A request is taken to arrive in one piece. */
@@ -105,15 +117,16 @@ static int answer_request(int fd)
 	struct sockaddr_in6 peer;
 	socklen_t length = sizeof(peer);
 	char request[REQUEST_MAX], page[256], response[512];
+	ssize_t asked = recv(fd, request, sizeof(request), 0);
 	int size;
 
-	if (recv(fd, request, sizeof(request), 0) <= 0 ||
-	    getpeername(fd, (struct sockaddr *)&peer, &length) < 0)
+	if (asked <= 0 || getpeername(fd, (struct sockaddr *)&peer, &length) < 0)
 		return 0;
 	size = write_page(fd, &peer, page, sizeof(page));
 	size = snprintf(response, sizeof(response),
-			"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s",
-			size, page);
+			"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
+			"X-Request: %.*s\r\n\r\n%s",
+			size, first_line(request, asked), request, page);
 	return send(fd, response, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
