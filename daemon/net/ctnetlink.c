@@ -170,8 +170,8 @@ int ctnetlink_put_delete(void *buffer, size_t size, const struct nlmsghdr *messa
         r = message_get_name(message, &name);
         if (r < 0)
                 return r;
-        need = MNL_NLMSG_HDRLEN + sizeof(*extra) + MNL_ALIGN(name.tuple->nla_len) + MNL_ALIGN(name.id->nla_len) +
-               (name.zone ? MNL_ALIGN(name.zone->nla_len) : 0);
+        need = NLMSG_HDRLEN + sizeof(*extra) + NLMSG_ALIGN(name.tuple->nla_len) + NLMSG_ALIGN(name.id->nla_len) +
+               (name.zone ? NLMSG_ALIGN(name.zone->nla_len) : 0);
         if (need > size)
                 return -EBADMSG;
 

@@ -44,7 +44,7 @@ void batch_put(Batch *batch, const struct nlmsghdr *message) {
         }
         batch->last = batch->size;
         batch->last_sequence = batch->next_sequence++;
-        batch->size += MNL_ALIGN(message->nlmsg_len);
+        batch->size += NLMSG_ALIGN(message->nlmsg_len);
 }
 
 int batch_end(Batch *batch) {

@@ -4,19 +4,15 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
-
 #include "daemon/net/conntrack.h"
 #include "flows.h"
 #include "netns.h"
+#include "tests/cmocka.h"
 
 #define NOBODY 65534
 

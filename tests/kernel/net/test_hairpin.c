@@ -5,9 +5,6 @@
 #include <linux/capability.h>
 #include <linux/netlink.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +13,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
 #include "daemon/net/paths.h"
 #include "daemon/net/rtnl.h"
 #include "netns.h"
+#include "tests/cmocka.h"
 
 #define NOBODY 65534
 

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
 #include "daemon/hostports.h"
 #include "daemon/model/arbiter.h"
 #include "daemon/net/listeners.h"
 #include "netns.h"
+#include "tests/cmocka.h"
 #include "tests/unit/model/builder.h"
 
 #define NOBODY 65534

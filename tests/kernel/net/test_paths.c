@@ -3,17 +3,13 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
-
 #include "daemon/net/paths.h"
 #include "netns.h"
+#include "tests/cmocka.h"
 
 #define SEEN_MAX 256
 

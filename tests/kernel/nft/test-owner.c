@@ -200,7 +200,7 @@ static void a_table_is_deleted_once(void **state) {
 }
 
 static void send_dump_request(int fd, uint16_t type, uint32_t sequence) {
-        char buffer[MNL_NLMSG_HDRLEN + 64] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NLMSG_SPACE(64)] __attribute__((aligned(NLMSG_ALIGNTO)));
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, type, AF_UNSPEC, NLM_F_DUMP, sequence);
 
         assert_int_equal(send(fd, request, request->nlmsg_len, 0), request->nlmsg_len);

@@ -133,7 +133,7 @@ static void ten_thousand_elements_read_back(void **state) {
         for (uint16_t i = 0; i < 2500; i++) {
                 Element elements[5];
 
-                snprintf(container, sizeof(container), "10.0.%u.%u", i / 250, i % 250 + 1);
+                snprintf(container, sizeof(container), "10.0.%d.%d", i / 250, i % 250 + 1);
                 snprintf(container6, sizeof(container6), "fd00::%x", i);
                 elements[0] = dnat(PROTOCOL_TCP, (uint16_t) (1000 + i), container, i);
                 elements[1] = dnat_host("2001:db8::1", PROTOCOL_UDP, (uint16_t) (1000 + i), "fd00::1", i);

@@ -310,7 +310,7 @@ static void test_inspect_many(void **state) {
         harness->seen = harness->n_log;
         harness_expect_silence(harness, 30000);
         assert_int_equal(fake_engine_requests(harness->engine, ROUTE_INSPECT), MANY + DOCKER_INSPECTS_MAX);
-        snprintf(line, sizeof(line), "inspected %04x", 0xffff - DOCKER_INSPECTS_MAX);
+        snprintf(line, sizeof(line), "inspected %04x", 0xffffu - DOCKER_INSPECTS_MAX);
         assert_string_equal(harness->log[1], line);
 }
 

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/macros.h"
 #include "daemon/net/hairpin.h"
 #include "daemon/net/known.h"
+#include "tests/cmocka.h"
 
 static const uint8_t mac1[MAC_SIZE] = { 2, 0, 0, 0, 0, 1 }, mac2[MAC_SIZE] = { 2, 0, 0, 0, 0, 2 };
 

@@ -10,21 +10,17 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "common/macros.h"
 #include "daemon/net/ctnetlink.h"
 #include "daemon/net/listeners.h"
 #include "daemon/net/message.h"
 #include "daemon/net/netlink.h"
+#include "tests/cmocka.h"
 
 #define MESSAGE_SIZE 2048
 

@@ -79,7 +79,7 @@ static int take_dump(Snapshot *snapshot, const Batch *batch) {
                                 (const struct nlmsghdr *) (const void *) (batch->data + offset);
 
                         r = take_message(snapshot, message, types[i]);
-                        offset += MNL_ALIGN(message->nlmsg_len);
+                        offset += NLMSG_ALIGN(message->nlmsg_len);
                 }
         return r;
 }
@@ -115,7 +115,7 @@ static void an_element_that_comes_twice_is_an_inconsistent_read(void **state) {
                 const struct nlmsghdr *message = (const struct nlmsghdr *) (const void *) (batch.data + offset);
 
                 assert_int_equal(take_message(&snapshot, message, NFT_MSG_NEWSETELEM), 0);
-                offset += MNL_ALIGN(message->nlmsg_len);
+                offset += NLMSG_ALIGN(message->nlmsg_len);
         }
         assert_int_equal(snapshot_finish(&snapshot, &kernel), -ESTALE);
         snapshot_done(&snapshot);

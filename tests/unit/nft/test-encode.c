@@ -162,7 +162,7 @@ static const struct nlmsghdr *message_at(const Batch *batch, size_t offset) {
 static size_t count_messages(const Batch *batch, uint16_t type) {
         size_t count = 0;
 
-        for (size_t offset = 0; offset < batch->size; offset += MNL_ALIGN(message_at(batch, offset)->nlmsg_len)) {
+        for (size_t offset = 0; offset < batch->size; offset += NLMSG_ALIGN(message_at(batch, offset)->nlmsg_len)) {
                 const struct nlmsghdr *message = message_at(batch, offset);
 
                 assert_in_range(message->nlmsg_len, NLMSG_HDRLEN, UINT16_MAX);
@@ -190,7 +190,7 @@ static size_t list_length(const struct nlmsghdr *message) {
 static size_t listed_elements(const Batch *batch) {
         size_t count = 0;
 
-        for (size_t offset = 0; offset < batch->size; offset += MNL_ALIGN(message_at(batch, offset)->nlmsg_len))
+        for (size_t offset = 0; offset < batch->size; offset += NLMSG_ALIGN(message_at(batch, offset)->nlmsg_len))
                 if (message_at(batch, offset)->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
                         count += list_length(message_at(batch, offset));
         return count;
@@ -238,7 +238,7 @@ static void only_the_last_message_is_acknowledged(void **state) {
         encode_skeleton(&batch, &options, true);
         encode_add_elements(&batch, &options, &(Elements) { &localnet, 1, 1 });
         assert_int_equal(batch_end(&batch), 0);
-        for (size_t offset = 0; offset < batch.size; offset += MNL_ALIGN(message_at(&batch, offset)->nlmsg_len)) {
+        for (size_t offset = 0; offset < batch.size; offset += NLMSG_ALIGN(message_at(&batch, offset)->nlmsg_len)) {
                 const struct nlmsghdr *message = message_at(&batch, offset);
 
                 acknowledged += (message->nlmsg_flags & NLM_F_ACK) != 0;
@@ -246,6 +246,7 @@ static void only_the_last_message_is_acknowledged(void **state) {
                         last = message;
         }
         assert_int_equal(acknowledged, 1);
+        assert_non_null(last);
         assert_int_equal(last->nlmsg_seq, batch.last_sequence);
         assert_int_equal(last->nlmsg_type, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM);
         batch_done(&batch);
