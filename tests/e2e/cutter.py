@@ -6,11 +6,11 @@
 
 Commands on standard input, a line each; "done" is printed when one holds:
     pass      everything passes (as at the start)
-    cut       the next piece of an event stream ends in its middle, and so does its connection; then "pass"
+    cut       the next piece of an event stream ends in its middle, its connection too; then "pass"
     refuse    all connections end, and new ones at once
-    hang      nothing passes any more, and new connections are accepted
 
-Prints JSON lines: {"event": "listening", "connection" (a new one), "cut" or "done", "time": of CLOCK_MONOTONIC}.
+Prints JSON lines: {"event": "listening", "connection" (a new one), "cut" or "done",
+"time": of CLOCK_MONOTONIC}.
 """
 
 import asyncio
@@ -35,24 +35,20 @@ class Cutter:
         if self.command == "refuse":
             writer.close()
             return
-        target = None
         self.writers.add(writer)
         try:
             request = await reader.readuntil(b"\r\n\r\n")
-            if self.command != "hang":
-                target, upstream = await asyncio.open_unix_connection(self.target)
-                self.writers.add(upstream)
-                upstream.write(request)
-                await asyncio.gather(self.pump(reader, upstream), self.pump(target, writer, b"/events" in request))
+            target, upstream = await asyncio.open_unix_connection(self.target)
+            self.writers.add(upstream)
+            upstream.write(request)
+            await asyncio.gather(self.pump(reader, upstream),
+                                 self.pump(target, writer, b"/events" in request))
         except (OSError, asyncio.IncompleteReadError):
             pass  # one of the two ends it
-        if self.command != "hang":
-            self.close(writer)
+        self.close(writer)
 
     async def pump(self, reader, writer, events=False):
         while data := await reader.read(65536):
-            if self.command == "hang":
-                return
             # The head of the answer is no event.
             if events and self.command == "cut" and b"{" in data:
                 self.command = "pass"
@@ -79,8 +75,9 @@ async def main(listen, target):
     cutter = Cutter(target)
     await asyncio.start_unix_server(cutter.connected, listen)
     os.chmod(listen, 0o666)
+    loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     emit("listening")
     while command := await reader.readline():
         cutter.obey(command.decode().strip())

@@ -5,8 +5,8 @@
     load.py ROADS    a JSON list of roads, each as a list of Road's fields
 
 Prints JSON lines: {"outcome": ...} for what went wrong (and for all that a road records), and
-{"settled": [...]} for each line of standard input, once every road has gone on for a while after that
-line and the fate of all that it sent before is known. Ends with standard input.
+{"settled": [...]} for each line of standard input, once every road has gone on for a while after
+that line, and the fate of all that it sent until then is known. Ends with standard input.
 
 All times are of CLOCK_MONOTONIC, which is the same everywhere on a machine.
 """
@@ -21,8 +21,7 @@ import time
 import typing
 
 PERIOD = 0.02
-# What is lost is sent again by TCP after a second, and not by us: an answer that takes longer than this
-# was never on its way.
+# A packet that is lost TCP sends again; what takes longer than this is not on its way.
 TCP_TIMEOUT = 5.0
 UDP_TIMEOUT = 1.0
 # How many more each road sends before it counts as settled.
@@ -33,8 +32,9 @@ TCP_INFO_TOTAL_RETRANS = 100  # offset in struct tcp_info, linux/tcp.h
 class Road(typing.NamedTuple):
     """One stream of traffic to one port.
 
-    kind: "open", a new connection each period, asked once; "long", one connection, asked each period;
-        "udp", datagrams each period from one port. Each question has a number, which the answer repeats.
+    kind: "open", a new connection each period, asked once; "long", one connection, asked each
+        period; "udp", a datagram each period from one port. Each question has a number, which the
+        answer repeats.
     name: the container that must answer; None for whichever.
     record: whether to print every outcome, not only failures.
     """
@@ -155,7 +155,8 @@ class Open(Stream):
     async def one(self, number):
         with self.socket() as connection:
             try:
-                self.end(number, who=await asyncio.wait_for(self.connect_and_ask(connection, number), TCP_TIMEOUT))
+                asked = self.connect_and_ask(connection, number)
+                self.end(number, who=await asyncio.wait_for(asked, TCP_TIMEOUT))
             except (OSError, Failure) as error:
                 self.end(number, failure_of(error))
 
@@ -173,7 +174,8 @@ class Long(Stream):
         async for _ in self.each_period():
             number = self.begin()
             try:
-                self.end(number, who=await asyncio.wait_for(self.connected_ask(number), TCP_TIMEOUT))
+                asked = self.connected_ask(number)
+                self.end(number, who=await asyncio.wait_for(asked, TCP_TIMEOUT))
             except (OSError, Failure) as error:
                 self.end(number, failure_of(error))
                 self.connection.close()
@@ -204,6 +206,8 @@ class Datagrams(Stream):
     def read(self, connection):
         try:
             answer = connection.recv(4096)
+        except BlockingIOError:  # it was damaged on its way
+            return
         except OSError as error:  # of ICMP, which does not say about which of them
             if self.under_way:
                 self.end(min(self.under_way), failure_of(error))

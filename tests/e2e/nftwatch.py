@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Prints every change of nftables in this network namespace, with the time at which it was told.
 
-A JSON line for each message of the kernel: time (CLOCK_MONOTONIC), event ("newrule"), family ("ip"), table, name
-(of the chain, set, or for "newgen" of the process that committed), payload in hex. "overrun": some were lost.
-For each line of standard input, {"event": "drained"}: all that was committed before is printed.
+A JSON line for each message of the kernel: time (CLOCK_MONOTONIC), event ("newrule"), family
+("ip"), table, name (of the chain or set; for "newgen" of the process that committed), payload in
+hex. "overrun": some were lost. For each line of standard input, {"event": "drained"}: all that was
+committed before is printed.
 
-Not `nft monitor`: that of Debian 12 (1.0.6) ends by a segmentation fault at intervals of concatenations.
+Not `nft monitor`: that of Debian 12 (1.0.6) crashes when an interval of a concatenation is deleted.
 """
 
 import errno
@@ -20,9 +21,9 @@ import time
 NETLINK_NETFILTER, NFNLGRP_NFTABLES, NFNL_SUBSYS_NFTABLES = 12, 7, 10
 SOL_NETLINK, NETLINK_ADD_MEMBERSHIP = 270, 1
 SO_RCVBUFFORCE = 33
-EVENTS = {0: "newtable", 2: "deltable", 3: "newchain", 5: "delchain", 6: "newrule", 8: "delrule", 9: "newset",
-          11: "delset", 12: "newelement", 14: "delelement", 15: "newgen", 18: "newobject", 20: "delobject",
-          22: "newflowtable", 24: "delflowtable"}
+EVENTS = {0: "newtable", 2: "deltable", 3: "newchain", 5: "delchain", 6: "newrule", 8: "delrule",
+          9: "newset", 11: "delset", 12: "newelement", 14: "delelement", 15: "newgen",
+          18: "newobject", 20: "delobject", 22: "newflowtable", 24: "delflowtable"}
 FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 
 
@@ -46,8 +47,8 @@ def describe(kind, payload):
     # In each kind of message attribute 1 is the table, and in those below 2 or 3 what it is about.
     number = 3 if event in ("newchain", "delchain") else 2
     name = "" if event.endswith("table") else text(values.get(number, b""))
-    return {"event": event, "family": FAMILIES.get(payload[0], "?"), "table": text(values.get(1, b"")), "name": name,
-            "payload": payload.hex()}
+    return {"event": event, "family": FAMILIES.get(payload[0], "?"),
+            "table": text(values.get(1, b"")), "name": name, "payload": payload.hex()}
 
 
 def messages(datagram):

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Damage to Docker: what lives stays exposed, what is dead goes as soon as Docker can be asked.
 
-dockerd of 26.1 takes five seconds to stop while anybody listens to its events, and says nothing meanwhile
-(moby#51448); that of 20.10 ends at once.
+dockerd 26.1 takes five seconds to stop while anybody listens to its events, and says nothing
+meanwhile (moby#51448); 20.10 ends at once.
 """
 
 import pytest
 from claims import reload_config
 from conftest import booted_machine
-from damage import (ROADS, Load, Talker, Watch, await_all_answers, await_change, docker_up_at, exposed_by,
-                    start_exposures, started_at)
+from damage import (ROADS, await_all_answers, docker_up_at, exposed_by, start_exposures,
+                    started_at)
 from machine import HOST, PROBE, PROMPT, UNIT, wait_until
+from observe import Load, Talker, Watch, await_change, is_by_another
 
 CUTTER = [*PROBE[:-1], "/src/tests/e2e/cutter.py", "/run/cutter.sock", "/run/docker.sock"]
 VICTIM = 8100
@@ -103,7 +104,7 @@ def test_a_peer_that_hangs_is_noticed(machine, victim):
             machine.run(["kill", "-STOP", dockerd(machine)])
             machine.run(["kill", "-9", pid])
             machine.await_status("Docker is away", deadline=PROBED)
-            assert "the engine does not answer" in machine.run(["journalctl", "--unit", UNIT, "--lines", "5"])
+            assert "the engine does not answer" in machine.run(f"journalctl -u {UNIT} -n 5")
         watch.assert_untouched()
         with load.during("SIGCONT of dockerd") as moment:
             machine.run(["kill", "-CONT", dockerd(machine)])
@@ -113,7 +114,7 @@ def test_a_peer_that_hangs_is_noticed(machine, victim):
 
 @without_live_restore
 def test_a_killed_docker_ends_nothing_of_ours(machine):
-    """The containers live until the next dockerd ends and restarts them; until then nothing is lost."""
+    """The containers live until the next dockerd restarts them; until then nothing is lost."""
     old = dockerd(machine)
     with Load(machine.outside, ROADS) as load:
         with load.during("kill -9 of dockerd"):
@@ -122,7 +123,7 @@ def test_a_killed_docker_ends_nothing_of_ours(machine):
             await_next_dockerd(machine, old)
             await_all_answers(machine)
         back = int(machine.property("ExecMainStartTimestampMonotonic", "docker.service")) / 1e6
-        load.assert_lost_only(back, exposed_by(machine), lambda outcome: "answered by" not in outcome.what)
+        load.assert_lost_only(back, exposed_by(machine), lambda failure: not is_by_another(failure))
 
 
 class Cutter:
@@ -138,7 +139,8 @@ class Cutter:
 
     def await_event(self, event, count=1, deadline=5):
         """Wait until that was told so many times, and return when it was."""
-        return wait_until(lambda: len(self.times(event)) >= count and self.times(event), deadline, f"{count} of {event}")
+        return wait_until(lambda: len(self.times(event)) >= count and self.times(event), deadline,
+                          f"{count} of {event}")
 
     def do(self, command):
         count = len(self.times("done")) + 1
@@ -174,7 +176,7 @@ def test_an_event_is_cut_in_its_middle(machine, victim, cutter):
 
 @with_live_restore
 def test_it_tries_again_ever_later(machine, cutter):
-    """Doubled each time and spread by a fifth; the cap of 30 s is tested on the client (tests/unit/docker)."""
+    """Doubled each time, and spread by a fifth; tests/unit/docker sees the cap of 30 s."""
     with Watch(machine) as watch, Load(machine.outside, ROADS) as load:
         with load.during("all connections are closed"):
             before = len(cutter.times("connection"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Damage to the service: whatever becomes of the process, nothing is lost, and nothing is written anew."""
+"""Damage to the service: whatever becomes of the process, nothing is lost, nothing written anew."""
 
 import os
 import random
@@ -8,8 +8,9 @@ import threading
 
 import pytest
 from conftest import booted_machine
-from damage import LIFE, ROADS, Load, Watch, await_new_process, start_exposures
+from damage import LIFE, ROADS, await_new_process, start_exposures
 from machine import HOST
+from observe import Load, Watch
 
 KILLS = 100
 # A new process is ready some 100 ms after systemd starts it: half of the kills come before that.
@@ -95,7 +96,7 @@ def test_a_hundred_kills(machine):
                 # Never two starts in a row that fail: that is a crash loop, and another matter.
                 if early:
                     machine.await_property("ActiveState", "active", deadline=10)
-                pause.wait(randomness.uniform(0, KILLED_WITHIN))  # the damage is to come at any moment
+                pause.wait(randomness.uniform(0, KILLED_WITHIN))  # damage comes at any moment
                 early = machine.property("ActiveState") != "active"
                 pid = machine.property("MainPID")
                 assert pid != "0", "it ended by itself"

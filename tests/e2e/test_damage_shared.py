@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Without an owner of the table, and without systemd to keep its socket: what anybody may damage is healed."""
+"""Without an owner of the table, and without a stored socket: what anybody may damage is healed."""
 
 import contextlib
 import re
 
 import pytest
 from conftest import booted_machine
-from damage import HEALED, LIFE, MOVED, PORTS, ROADS, Load, Watch, disown, start_exposures
+from damage import HEALED, LIFE, MOVED, PORTS, ROADS, disown, start_exposures
 from machine import UNIT
+from observe import Load, Watch
 
 DAMAGE = [
     "nft flush ruleset",
@@ -45,8 +46,10 @@ def without_memory(listed):
 def held_connections(machine):
     """They say nothing while damage is done, and must be alive afterwards."""
     with contextlib.ExitStack() as stack:
-        held = [(road.name, stack.enter_context(machine.outside.hold("tcp", road.address, road.port)))
+        held = [(road.name, machine.outside.hold("tcp", road.address, road.port))
                 for road in ROADS if road.kind == "long"]
+        for _, connection in held:
+            stack.enter_context(connection)
         for check in range(2):
             for name, connection in held:
                 answer = connection.ask()
@@ -57,9 +60,9 @@ def held_connections(machine):
 
 def healing(watch):
     """When our table was damaged, and when it was right again."""
-    events = watch.events()
-    damaged = next(event.time for event in events if event in watch.changes())
-    return damaged, max(event.time for event in events if (event.event, event.name) == ("newgen", UNIT))
+    commits = [event.time for event in watch.events()
+               if (event.event, event.name) == ("newgen", UNIT)]
+    return watch.changes()[0].time, max(commits)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -5,15 +5,16 @@ import contextlib
 
 import pytest
 from conftest import booted_machine
-from damage import PORTS, ROADS, Load, Watch, start_exposures
+from damage import PORTS, ROADS, start_exposures
 from machine import HOST, wait_until
+from observe import Load, Watch
 
 PORT = PORTS["bridge"]
-# What is done to the packets for that port, in a chain of which type, and what that looks like by road.
+# What is done to the packets for that port, by a chain of which type; what it looks like, by road.
 SABOTAGE = {
     "drop": ("filter", "th dport {port} drop", {
         "open": "a packet of the handshake was lost", "long": "a packet was lost", "udp": "lost"}),
-    "reject": ("filter", "tcp dport {port} reject with tcp reset; {chain} udp dport {port} reject", {
+    "reject": ("filter", "tcp dport {port} reject with tcp reset; {rule} udp dport {port} reject", {
         "open": "refused", "long": "reset", "udp": "refused"}),
     "take": ("nat", "tcp dport {port} dnat to {other}:80", {"open": "answered by on-cal"}),
 }
@@ -34,10 +35,10 @@ def clean_up():
 @contextlib.contextmanager
 def sabotage(machine, kind, rule):
     other = machine.container("on-cal").address("cal")
-    chain = "add rule ip sabotage prerouting"
+    add = "add rule ip sabotage prerouting"
     machine.run(["nft", "add table ip sabotage; add chain ip sabotage prerouting "
                  f"{{ type {kind} hook prerouting priority -150; }}; "
-                 f"{chain} {rule.format(port=PORT, chain=chain, other=other)}"])
+                 f"{add} {rule.format(port=PORT, rule=add, other=other)}"])
     yield
     machine.run("nft delete table ip sabotage")
 
@@ -51,9 +52,9 @@ def test_a_loss_is_noticed(machine, how):
             return any(load.roads[outcome.road].kind == road and what == outcome.what
                        for outcome in load.failures())
         with load.during(how) as moment, sabotage(machine, kind, rule):
-            # One that TCP makes good is known when it is made good, which is after this.
-            wait_until(lambda: all(seen(road, what) for road, what in wanted.items() if "packet" not in what),
-                       5, f"{wanted} is noticed")
+            # What TCP makes good is known when it is made good, which is after this.
+            at_once = [item for item in wanted.items() if "packet" not in item[1]]
+            wait_until(lambda: all(seen(*item) for item in at_once), 5, f"{at_once} are noticed")
     for road, what in wanted.items():
         assert seen(road, what), load.tell(load.failures())
     assert {load.roads[outcome.road].port for outcome in load.failures()} == {PORT}

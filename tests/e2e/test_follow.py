@@ -137,24 +137,3 @@ def test_the_next_claimant_takes_over(machine):
     machine.outside.await_answer("first", "tcp", HOST[4], 80)
     machine.docker("stop", "first")
     machine.outside.await_answer("second", "tcp", HOST[4], 80)
-
-
-def test_an_old_udp_flow_never_reaches_the_next_container(machine):
-    """The flow of the first is tracked; its address goes to a second without a label."""
-    web = machine.start("web", expose=LABEL)
-    assert_open(machine, "web")
-    old = web.address()
-    with machine.outside.hold("udp", HOST[4], 53) as flow:
-        assert flow.ask().name == "web"
-        machine.docker("rm", "--force", "web")
-        assert machine.start("other").address() == old
-        assert flow.ask() is None
-
-
-def test_a_udp_flow_from_before_reaches_the_container(machine):
-    """A client that was there first is tracked as not translated, until that is undone."""
-    with machine.outside.hold("udp", HOST[4], 53) as flow:
-        assert flow.ask() is None
-        machine.start("web", expose=LABEL)
-        machine.outside.await_answer("web", "udp", HOST[4], 53)
-        assert flow.ask().name == "web"

@@ -85,7 +85,8 @@ def stream(address, port):
 def serve(name, protocol, address, port):
     def answer(request, client):
         shown = client[0].removeprefix("::ffff:")
-        return request.splitlines()[0] + f"\nhello from {name} port {port}, client {shown}\n".encode()
+        hello = f"hello from {name} port {port}, client {shown}"
+        return request.splitlines()[0] + f"\n{hello}\n".encode()
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self):
@@ -94,7 +95,8 @@ def serve(name, protocol, address, port):
 
     class Datagram(socketserver.BaseRequestHandler):
         def handle(self):
-            self.request[1].sendto(answer(self.request[0], self.client_address), self.client_address)
+            request, server = self.request
+            server.sendto(answer(request, self.client_address), self.client_address)
 
     server, handler = {"tcp": (socketserver.ThreadingTCPServer, Connection),
                        "udp": (socketserver.ThreadingUDPServer, Datagram)}[protocol]
