@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures: a fake engine, namespaces, and a supervisor for the daemon, all gone with the test."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.dont_write_bytecode = True
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+os.environ.setdefault("CALICO_EXPOSED_BUILD", str(TESTS.parent / "build" / "dev"))
+sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
+
+from engine import Engine  # noqa: E402
+from host import Host  # noqa: E402
+from space import Space  # noqa: E402
+
+
+@pytest.fixture
+def space():
+    with Space() as made:
+        yield made
+
+
+@pytest.fixture
+def version():
+    """Of the engine; a test may be parametrised with others."""
+    return "docker-26"
+
+
+@pytest.fixture
+def engine(space, version):
+    with Engine(space.path("/run/docker.sock"), version) as made:
+        yield made
+
+
+@pytest.fixture
+def host(space, engine, tmp_path):
+    binary = pathlib.Path(os.environ["CALICO_EXPOSED_BUILD"], "daemon", "calico-exposed")
+    made = Host(space, engine, tmp_path, str(binary))
+    yield made
+    made.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows what the daemon said, and the table."""
+    report = (yield).get_result()
+    host = item.funcargs.get("host") if hasattr(item, "funcargs") else None
+    if report.failed and host:
+        report.sections.append(("the daemon", host.diagnosis()))

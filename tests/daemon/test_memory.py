@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Allocations that fail: the daemon carries on, or ends with a word and comes back.
+
+Whatever fails, a container that lives keeps its port all the time: seen by nft's own monitor.
+"""
+
+import contextlib
+import subprocess
+import threading
+import time
+
+import pytest
+
+from labhost import LabError, wait_until
+from shim import ALL, Shim
+
+STAYS = {"calico.expose": "80,53/udp,7000-7005"}
+COMES = {"calico.expose": "81"}
+# One of so many: a prime, so that no loop of allocations is always met at the same place.
+STRIDE = 37
+
+
+class Monitor:
+    """What nft's monitor hears of the port that must stay; each with the time."""
+
+    def __init__(self, space):
+        self.lines = []
+        self.process = space.popen(["stdbuf", "--output=L", "nft", "monitor"],
+                                   stdout=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self):
+        with self.process.stdout as stdout:
+            for line in stdout:
+                if line.startswith("delete table inet calico-exposed") or \
+                        line.startswith("delete element inet calico-exposed") and \
+                        any(text in line for text in ("tcp . 80 ", "udp . 53 ", ". 7000-7005 ")):
+                    self.lines.append((time.monotonic(), line.strip()))
+
+    def close(self):
+        self.process.terminate()
+        self.reader.join()
+        self.process.wait()
+
+
+@pytest.fixture
+def monitor(space):
+    with contextlib.closing(Monitor(space)) as made:
+        yield made
+
+
+@pytest.fixture
+def shim(host, tmp_path):
+    return Shim(host, tmp_path, "memory")
+
+
+def start_once(host, what):
+    """Start it with what is set to fail: it gets ready, or ends well. True if it got ready."""
+    process = host.start()
+    since = time.monotonic()
+    wait_until(lambda: host.said("READY", since) or not process.alive, 20, f"{what}: ready or ended")
+    if process.alive:
+        return True
+    status = process.wait()
+    assert status > 0, f"{what}: exit status {status}, {process.lines[-3:]}"
+    assert status not in (64, 78), f"{what}: systemd would not start it again"
+    assert process.lines, f"{what}: it ended without a word"
+    return False
+
+
+def survive_start(host, shim, first, count, only_program):
+    """While it was away, a container came or went; the start fails, or what comes after it."""
+    what = f"allocations from {first} on, {count} of them, only_program={only_program}"
+    shim.reset()
+    shim.only_program, shim.fail_count, shim.fail_first = only_program, count, first
+    if start_once(host, what):
+        with contextlib.suppress(AssertionError):
+            host.await_right(deadline=4)
+    shim.fail_first = 0
+    if not host.process.alive:
+        host.start_ready()
+    try:
+        host.await_right(deadline=8)
+    except AssertionError as error:
+        raise AssertionError(f"{what}: {error}") from None
+    host.process.kill()
+
+
+def toggle(engine):
+    if "comes" in engine.state.containers:
+        engine.remove("comes")
+    else:
+        engine.run("comes", labels=COMES)
+
+
+def count_of_a_start(host, shim, only_program):
+    shim.reset()
+    shim.only_program = only_program
+    host.start_ready()
+    host.await_right()
+    host.process.kill()
+    return shim.allocations
+
+
+@pytest.mark.parametrize("only_program, stride", [(1, 1), (0, STRIDE)])
+@pytest.mark.parametrize("count", [1, 3, 400])
+def test_start(engine, host, shim, monitor, only_program, stride, count):
+    engine.run("stays", labels=STAYS)
+    total = count_of_a_start(host, shim, only_program)
+    failures = []
+    for first in range(1, total + 1, stride * (1 if count == 1 else 5)):
+        toggle(engine)
+        monitor.lines.clear()
+        try:
+            survive_start(host, shim, first, count, only_program)
+            assert not monitor.lines, f"allocation {first}: what stays was withdrawn: {monitor.lines}"
+        except (AssertionError, LabError) as error:
+            print(first, str(error)[:600], [l.text for l in host.process.lines][-3:], flush=True)
+            failures.append(str(error))
+            if host.process.alive:
+                host.process.kill()
+    assert not failures, "\n".join(failures)
+    assert total > 100
