@@ -12,13 +12,20 @@ import typing
 
 from labhost import wait_until
 
-# The stored descriptor becomes the first after standard error, as sd_listen_fds(3) has it. The
-# shims are the daemon's alone.
+# The stored descriptors ("FD=NAME ...") follow standard error, as sd_listen_fds(3) has it. The shims
+# are the daemon's alone.
 START = """
-if [[ -n $STORED ]]; then
-	exec 3<&"$STORED"
-	((STORED == 3)) || exec {STORED}<&-
-	export LISTEN_FDS=1 LISTEN_FDNAMES=nft LISTEN_PID=$$
+names=() copies=()
+for pair in $STORED; do
+	exec {copy}<&"${pair%%=*}"
+	eval "exec ${pair%%=*}<&-"
+	copies+=("$copy") names+=("${pair#*=}")
+done
+for i in "${!copies[@]}"; do
+	eval "exec $((3 + i))<&${copies[i]} ${copies[i]}<&-"
+done
+if ((${#names[@]})); then
+	export LISTEN_FDS=${#names[@]} LISTEN_FDNAMES=$(IFS=:; echo "${names[*]}") LISTEN_PID=$$
 fi
 unset STORED
 LD_PRELOAD=$SHIMS exec "$0" run
@@ -87,7 +94,7 @@ class Process:
 class Supervisor:
     """Runs the daemon in a space, again and again if need be.
 
-    messages: [(time, {NAME: value})] of what it notified; stored: the descriptors it gave away.
+    messages: [(time, {NAME: value})] of what it notified; stored: {name: descriptor} that it gave away.
     """
 
     def __init__(self, space, directory, binary):
@@ -95,7 +102,7 @@ class Supervisor:
         self.binary = binary
         self.path = pathlib.Path(directory, "notify")
         self.messages = []
-        self.stored = []
+        self.stored = {}
         self.process = None
         self.environment = {}  # of the next process
         self.shims = []
@@ -122,16 +129,20 @@ class Supervisor:
 
     def _take(self, text, fds):
         message = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-        if message.get("FDSTORE") == "1":
-            self.stored += fds
+        name = message.get("FDNAME")
         if message.get("FDSTOREREMOVE") == "1":
-            self.forget_stored()
+            self.forget_stored(name)
+        if message.get("FDSTORE") == "1" and name not in self.stored:
+            self.stored[name] = fds.pop()
+        for descriptor in fds:  # known already, or a barrier
+            os.close(descriptor)
         self.messages.append((time.monotonic(), message))
 
-    def forget_stored(self):
-        """What systemd does when the unit is stopped for good."""
-        while self.stored:
-            os.close(self.stored.pop())
+    def forget_stored(self, name=None):
+        """One of them, or all: what systemd does when the unit is stopped for good."""
+        for known in [name] if name else list(self.stored):
+            if known in self.stored:
+                os.close(self.stored.pop(known))
 
     def said(self, name, since=0.0):
         """[(time, value)] of a notification's field."""
@@ -144,15 +155,15 @@ class Supervisor:
         return said[-1][1] if said else ""
 
     def start(self):
-        """Start it, with the stored descriptor if there is one; does not wait."""
-        # The first: what a process stores beside it, it cannot have been told of.
-        stored = self.stored[:1]
+        """Start it, with the stored descriptors; does not wait."""
+        stored = dict(self.stored)
         environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.path),
-                       "STORED": str(stored[0]) if stored else "", "LC_ALL": "C.UTF-8",
+                       "STORED": " ".join(f"{descriptor}={name}" for name, descriptor in stored.items()),
+                       "LC_ALL": "C.UTF-8",
                        "SHIMS": " ".join(map(str, self.shims)), **self.environment}
         self.process = Process(subprocess.Popen(
             [*self.space.enter, "setpriv", "--pdeathsig", "KILL", "bash", "-c", START, self.binary],
-            env=environment, pass_fds=stored, stdin=subprocess.DEVNULL,
+            env=environment, pass_fds=stored.values(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
         return self.process
 
