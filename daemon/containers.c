@@ -28,8 +28,9 @@ struct Containers {
         size_t n_published;
         sd_event_source *list_timer;
         bool list_again; /* an event came since the list timer was started */
-        bool listed;     /* the first list was taken */
+        bool listed;     /* the first list was taken whole */
         bool listed_again; /* and another: whose health is not known by then is not waited for */
+        bool known;        /* see containers_are_known(); stays */
 };
 
 static void containers_changed(Containers *containers) {
@@ -56,6 +57,14 @@ static void containers_inspect(Containers *containers, const char *id) {
                 containers_list_later(containers);
 }
 
+/* There was no memory to keep one. Before all of them are known, the next list is the first one again: what is missing
+ * would else be taken for gone. */
+static void containers_lose(Containers *containers) {
+        log_line(LOG_ERR, "No memory for a container");
+        containers->listed = containers->listed && containers->known;
+        containers_list_later(containers);
+}
+
 /* At most one list each LIST_TRAILING_USEC, and one after the last event, however many there are. */
 static void containers_list_soon(Containers *containers) {
         if (!timer_start_if_off(containers->list_timer, LIST_TRAILING_USEC))
@@ -68,12 +77,21 @@ static void containers_look_for_freed_ports(Containers *containers) {
         containers->list_again = true;
 }
 
+static void containers_ask_for_parked(Containers *containers) {
+        const char *image_id = NULL;
+
+        while ((image_id = images_next_parked(containers->images, image_id)))
+                if (docker_client_inspect_image(containers->docker, image_id) < 0)
+                        containers_list_later(containers);
+}
+
 static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
         Containers *containers = userdata;
 
         if (containers->list_again)
                 timer_start(containers->list_timer, LIST_TRAILING_USEC);
         containers->list_again = false;
+        containers_ask_for_parked(containers);
         if (docker_client_list(containers->docker) < 0)
                 containers_list_later(containers);
         return 0;
@@ -92,10 +110,9 @@ static void containers_put(Containers *containers, Container *container) {
 
         strcpy(id, container->id);
         r = model_put(containers->model, container);
-        if (r < 0) {
-                log_line(LOG_ERR, "No memory for a container");
-                containers_list_later(containers);
-        } else if (r > 0)
+        if (r < 0)
+                containers_lose(containers);
+        else if (r > 0)
                 containers_changed(containers);
         if (r > 0 && model_find(containers->model, id)->waiting == REASON_HEALTH_UNKNOWN)
                 containers_inspect(containers, id);
@@ -109,7 +126,7 @@ static void containers_release_parked(Containers *containers, const char *image_
                         containers_put(containers, container);
                 else { /* no memory to learn it: not known whose labels they are */
                         container_free(container);
-                        containers_list_later(containers);
+                        containers_lose(containers);
                 }
         }
         containers_changed(containers);
@@ -120,21 +137,14 @@ static void containers_ask_for_image(Containers *containers, Container *containe
         _cleanup_free_ char *image_id = strdup(container->image_id);
         int r = images_park(containers->images, container);
 
-        if (r > 0 && image_id && docker_client_inspect_image(containers->docker, image_id) < 0) {
+        if (r > 0)
+                r = image_id ? docker_client_inspect_image(containers->docker, image_id) : -ENOMEM;
+        if (r == -EINVAL) { /* no such image can be */
                 r = images_learn_unreadable(containers->images, image_id);
                 containers_release_parked(containers, image_id);
         }
-        if (r < 0 || !image_id) {
-                log_line(LOG_ERR, "No memory for a container");
-                containers_list_later(containers);
-        }
-}
-
-static void containers_ask_for_parked(Containers *containers) {
-        const char *image_id = NULL;
-
-        while ((image_id = images_next_parked(containers->images, image_id)))
-                (void) docker_client_inspect_image(containers->docker, image_id);
+        if (r < 0)
+                containers_lose(containers);
 }
 
 /* The container is handed over. It counts when it is known which of its labels are its image's. */
@@ -211,10 +221,10 @@ static void on_docker_events_lost(void *userdata, const char *reason) {
 
 /* The first list is taken as it is; later, a row that says something else than the record may be the older of the
  * two, and Docker's answer to an inspect decides. */
-static void containers_compare_row(Containers *containers, Container **row) {
+static void containers_compare_row(Containers *containers, Container **row, bool first) {
         const Record *record = model_find(containers->model, (*row)->id);
 
-        if (!containers->listed && !record)
+        if (first && !record)
                 containers_learn(containers, TAKE_PTR(*row));
         else if (!images_mark(containers->images, *row) || !record || !container_equal(record->container, *row))
                 containers_inspect(containers, (*row)->id);
@@ -248,6 +258,7 @@ static void containers_check_records(Containers *containers, const DockerList *l
 
 static void on_docker_listed(void *userdata, DockerList *list, int error, const char *reason) {
         Containers *containers = userdata;
+        bool first = !containers->listed;
 
         if (error < 0) {
                 log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
@@ -262,12 +273,12 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
         free(containers->published);
         containers->published = TAKE_PTR(list->host_ports);
         containers->n_published = list->n_host_ports;
-        if (containers->listed)
+        if (!first)
                 containers_check_records(containers, list);
-        for (size_t i = 0; i < list->n_containers; i++)
-                containers_compare_row(containers, &list->containers[i]);
-        containers->listed_again = containers->listed;
         containers->listed = true;
+        containers->listed_again = !first;
+        for (size_t i = 0; i < list->n_containers; i++)
+                containers_compare_row(containers, &list->containers[i], first);
         containers_changed(containers);
 }
 
@@ -280,6 +291,10 @@ static void on_docker_image(void *userdata, const char *id, DockerInspectOutcome
 
         if (outcome == DOCKER_INSPECT_FAILED && !docker_client_is_connected(containers->docker))
                 return;
+        if (outcome == DOCKER_INSPECT_FAILED && images_try_again(containers->images, id)) {
+                containers_list_later(containers);
+                return;
+        }
         if (outcome == DOCKER_INSPECT_OK)
                 r = images_learn(containers->images, id, labels, n_labels);
         else {
@@ -331,9 +346,10 @@ static bool health_is_known(const Containers *containers) {
         return true;
 }
 
-bool containers_are_known(const Containers *containers) {
-        return containers->listed && !images_has_parked(containers->images) &&
-               (containers->listed_again || health_is_known(containers));
+bool containers_are_known(Containers *containers) {
+        containers->known |= containers->listed && !images_has_parked(containers->images) &&
+                             (containers->listed_again || health_is_known(containers));
+        return containers->known;
 }
 
 const DockerStatus *containers_docker_status(const Containers *containers) {

@@ -24,7 +24,7 @@ Containers *containers_free(Containers *containers);
 DEFINE_CLEANUP(Containers, containers_free)
 
 /* True once all that the first list named is in the model: from then on "not there" means gone. */
-bool containers_are_known(const Containers *containers);
+bool containers_are_known(Containers *containers);
 
 const DockerStatus *containers_docker_status(const Containers *containers);
 

@@ -14,11 +14,16 @@ typedef struct Image {
         unsigned long used; /* when it was last looked at, by count */
 } Image;
 
+typedef struct Parked {
+        Container *container;
+        unsigned attempts; /* to read its image, that failed */
+} Parked;
+
 struct Images {
         Image *items; /* sorted by ID */
         size_t count, capacity;
         unsigned long clock;
-        Container **parked;
+        Parked *parked;
         size_t n_parked, parked_capacity;
 };
 
@@ -37,7 +42,7 @@ Images *images_free(Images *images) {
         for (size_t i = 0; i < images->count; i++)
                 image_done(&images->items[i]);
         for (size_t i = 0; i < images->n_parked; i++)
-                container_free(images->parked[i]);
+                container_free(images->parked[i].container);
         free(images->parked);
         free(images->items);
         free(images);
@@ -134,17 +139,17 @@ int images_park(Images *images, Container *container) {
 
         images_drop_parked(images, container->id);
         for (size_t i = 0; i < images->n_parked; i++)
-                first &= strcmp(images->parked[i]->image_id, container->image_id) != 0;
-        if (array_reserve(&images->parked, &images->parked_capacity, images->n_parked + 1, sizeof(container)) < 0) {
+                first &= strcmp(images->parked[i].container->image_id, container->image_id) != 0;
+        if (array_reserve(&images->parked, &images->parked_capacity, images->n_parked + 1, sizeof(Parked)) < 0) {
                 container_free(container);
                 return -ENOMEM;
         }
-        images->parked[images->n_parked++] = container;
+        images->parked[images->n_parked++] = (Parked) { .container = container };
         return first;
 }
 
 static Container *unpark(Images *images, size_t at) {
-        Container *container = images->parked[at];
+        Container *container = images->parked[at].container;
 
         images->parked[at] = images->parked[--images->n_parked];
         return container;
@@ -152,14 +157,23 @@ static Container *unpark(Images *images, size_t at) {
 
 Container *images_take_parked(Images *images, const char *image_id) {
         for (size_t i = 0; i < images->n_parked; i++)
-                if (strcmp(images->parked[i]->image_id, image_id) == 0)
+                if (strcmp(images->parked[i].container->image_id, image_id) == 0)
                         return unpark(images, i);
         return NULL;
 }
 
+bool images_try_again(Images *images, const char *image_id) {
+        bool again = false;
+
+        for (size_t i = 0; i < images->n_parked; i++)
+                if (strcmp(images->parked[i].container->image_id, image_id) == 0)
+                        again |= ++images->parked[i].attempts < IMAGE_ATTEMPTS;
+        return again;
+}
+
 void images_drop_parked(Images *images, const char *container_id) {
         for (size_t i = 0; i < images->n_parked; i++)
-                if (strcmp(images->parked[i]->id, container_id) == 0) {
+                if (strcmp(images->parked[i].container->id, container_id) == 0) {
                         container_free(unpark(images, i));
                         return;
                 }
@@ -169,7 +183,7 @@ const char *images_next_parked(const Images *images, const char *image_id) {
         const char *next = NULL;
 
         for (size_t i = 0; i < images->n_parked; i++) {
-                const char *candidate = images->parked[i]->image_id;
+                const char *candidate = images->parked[i].container->image_id;
 
                 if ((!image_id || strcmp(candidate, image_id) > 0) && (!next || strcmp(candidate, next) < 0))
                         next = candidate;

@@ -32,6 +32,10 @@ int images_learn_unreadable(Images *images, const char *id);
 /* Keeps a container whose image is not known yet; it replaces an older one with the same ID. Taken over, on success and
  * failure alike. Returns 1 if it is the first one of its image, 0 if others wait for it already, or -ENOMEM. */
 int images_park(Images *images, Container *container);
+/* The image could not be read this time. Returns true if it shall be asked for again: some container has not waited for
+ * IMAGE_ATTEMPTS of them yet. */
+#define IMAGE_ATTEMPTS 3
+bool images_try_again(Images *images, const char *image_id);
 /* Takes out one that waits for that image, or NULL. */
 Container *images_take_parked(Images *images, const char *image_id);
 /* The container went, or is known better by now. */

@@ -36,7 +36,17 @@ struct Kernel {
         bool docker_user_suspect[FAMILIES];
         bool localnet_suspect;
         bool flows_suspect;               /* what the daemon before us left to be deleted may be there still */
+
+        /* What went wrong last, or 0: it is tried again, and told when it changes. */
+        int paths_error, localnet_error, docker_user_error[FAMILIES];
 };
+
+static bool is_news(int *last, int error) {
+        bool news = error < 0 && error != *last;
+
+        *last = MIN(error, 0);
+        return news;
+}
 
 static void kernel_dirty(Kernel *kernel) {
         kernel->changed(kernel->userdata);
@@ -106,8 +116,10 @@ static void on_sweep_done(void *userdata _unused_, size_t deleted, int error) {
 /* The socket that systemd kept still owns the table. One that is no netlink socket is of no use, and not ours. */
 static int open_socket(int stored_fd, NftSocket **ret) {
         if (stored_fd >= 0) {
-                if (nft_socket_adopt(stored_fd, ret) >= 0)
-                        return 0;
+                int r = nft_socket_adopt(stored_fd, ret);
+
+                if (r != -ENOTSOCK && r != -EINVAL)
+                        return r;
                 log_line(LOG_WARNING, "What systemd kept is no netlink socket: starting afresh");
                 close_fd(stored_fd);
                 service_forget_nft();
@@ -253,26 +265,51 @@ static void sweep_flows(Kernel *kernel, const Elements *before, const Elements *
                 log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
 }
 
-/* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
-static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
+static void sweep_changed_flows(Kernel *kernel) {
         static const Elements nothing;
-        const Plan whole = { .add = *model_desired(kernel->model) };
-        int r;
 
-        links_set_localnet(&plan->remove, kernel->paths, false);
+        sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_actual(kernel->model),
+                    model_desired(kernel->model));
+}
+
+/* What could not be switched is tried again: on, by suspecting all; off, for it is still in the table, which is read
+ * again. */
+static void take_localnet_errors(Kernel *kernel, int on, int off) {
+        int r = on < 0 ? on : off;
+
+        if (is_news(&kernel->localnet_error, r))
+                log_line(LOG_WARNING, "Cannot switch route_localnet: %s; trying again", strerror(-r));
+        kernel->localnet_suspect = on < 0;
+        kernel->table_suspect |= off < 0; /* there is more in it than the model knows */
+}
+
+/* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
+static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
+        const Plan whole = { .add = *model_desired(kernel->model) };
+        int r, on, off;
+
+        off = links_clear_localnet(&plan->remove, kernel->paths);
         r = nft_apply(kernel->nft, &kernel->options, rebuild ? &whole : plan, rebuild, kernel->table != TABLE_ABSENT);
         if (r < 0) {
                 kernel->table_suspect = kernel->localnet_suspect = true;
+                if (nft_outcome_is_unknown(r)) /* when the table is read again, nothing may be left to do */
+                        sweep_changed_flows(kernel);
                 return r;
         }
-        links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths, true);
-        kernel->localnet_suspect = false;
+        on = links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths);
+        take_localnet_errors(kernel, on, off);
         if (!rebuild && plan_is_empty(plan) && !kernel->flows_suspect)
                 return 0;
-        sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_actual(kernel->model),
-                    model_desired(kernel->model));
+        sweep_changed_flows(kernel);
         kernel->flows_suspect = false;
         return rebuild || !plan_is_empty(plan);
+}
+
+static void find_paths(Kernel *kernel) {
+        int r = links_find_paths(kernel->model, kernel->paths, kernel->options.localhost);
+
+        if (is_news(&kernel->paths_error, r))
+                log_line(LOG_WARNING, "Cannot look up the routes to containers: %s; trying again", strerror(-r));
 }
 
 static int reconcile_table(Kernel *kernel) {
@@ -285,10 +322,12 @@ static int reconcile_table(Kernel *kernel) {
                 if (r < 0)
                         return r;
         }
-        links_find_paths(kernel->model, kernel->paths, kernel->options.localhost);
+        find_paths(kernel);
         r = model_decide(kernel->model, &plan);
         if (r < 0)
                 return r;
+        if (kernel->paths_error < 0 && links_keep(&plan.remove))
+                kernel->table_suspect = true; /* from now on it holds more than the model knows */
         rebuild = must_rebuild(kernel);
         r = apply_plan(kernel, &plan, rebuild);
         if (r >= 0)
@@ -339,14 +378,15 @@ int kernel_reconcile(Kernel *kernel) {
                 return changed;
         for (size_t i = 0; i < FAMILIES; i++) {
                 r = reconcile_docker_user(kernel, i);
-                if (r < 0)
+                if (is_news(&kernel->docker_user_error[i], r))
                         log_line(LOG_WARNING, "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
         }
         return changed;
 }
 
 bool kernel_is_unfinished(const Kernel *kernel) {
-        return kernel->table_suspect || kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
+        return kernel->table_suspect || kernel->localnet_suspect || kernel->paths_error < 0 ||
+               kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
 }
 
 void kernel_set_options(Kernel *kernel, const RulesetOptions *options) {

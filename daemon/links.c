@@ -15,39 +15,82 @@ static bool localnet_is_ours(const Model *model, const char *ifname) {
         return false;
 }
 
-/* Where somebody else switched it on, it is theirs, and stays when we go. */
-static bool may_set_localnet(const Model *model, Paths *paths, const char *ifname) {
-        bool on;
-
-        return localnet_is_ours(model, ifname) || (paths_get_localnet(paths, ifname, &on) >= 0 && !on);
+/* An error that is an answer: there is no such path, or no such switch (paths.h). Others say that the kernel could not
+ * be asked. */
+static bool is_answer(int error) {
+        return error == -ENETUNREACH || error == -EHOSTUNREACH || error == -EACCES || error == -EINVAL ||
+               error == -ENODEV || error == -EAFNOSUPPORT;
 }
 
-static void find_path(const Model *model, Paths *paths, const Record *record, const Address *address, bool localhost,
-                      RecordPath *path) {
+/* Where somebody else switched it on, it is theirs, and stays when we go. 1, 0, or negative errno. */
+static int may_set_localnet(const Model *model, Paths *paths, const char *ifname) {
+        bool on = false;
+        int r;
+
+        if (localnet_is_ours(model, ifname))
+                return 1;
+        r = paths_get_localnet(paths, ifname, &on);
+        return r >= 0 ? !on : is_answer(r) ? 0 : r;
+}
+
+static int ask_for_path(const Model *model, Paths *paths, const Record *record, const Address *address, bool localhost,
+                        RecordPath *ret) {
+        RecordPath path = { .asked = true };
         Path found;
+        int r;
 
-        if (!address_is_set(address) || path->asked)
-                return;
-        *path = (RecordPath) { .asked = true };
-        if (paths_find(paths, address, &found) < 0)
-                return;
-        path->known = true;
-        path->neighbours = found.neighbours;
-        strcpy(path->ifname, found.ifname);
-        path->ifindex = found.ifindex;
-        path->localnet = localhost && address->family == AF_INET && may_set_localnet(model, paths, found.ifname);
-        if (found.bridge && paths_want_hairpin(paths, found.ifindex, record->network->mac, address) < 0)
-                log_line(LOG_WARNING, "No memory to find the bridge port of %s", record->name);
+        r = paths_find(paths, address, &found);
+        if (r < 0 && !is_answer(r))
+                return r;
+        if (r >= 0) {
+                path.known = true;
+                path.neighbours = found.neighbours;
+                strcpy(path.ifname, found.ifname);
+                path.ifindex = found.ifindex;
+                if (localhost && address->family == AF_INET)
+                        r = may_set_localnet(model, paths, found.ifname);
+                path.localnet = r > 0;
+                if (r >= 0 && found.bridge)
+                        r = paths_want_hairpin(paths, found.ifindex, record->network->mac, address);
+                if (r < 0)
+                        return r;
+        }
+        *ret = path;
+        return 0;
 }
 
-void links_find_paths(Model *model, Paths *paths, bool localhost) {
+static int find_path(const Model *model, Paths *paths, const Record *record, const Address *address, bool localhost,
+                     RecordPath *path) {
+        if (!address_is_set(address) || path->asked)
+                return 0;
+        return ask_for_path(model, paths, record, address, localhost, path);
+}
+
+/* At the first failure it ends: each may have waited for the kernel. */
+int links_find_paths(Model *model, Paths *paths, bool localhost) {
         size_t n;
         Record *const *records = model_records(model, &n);
+        int r = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                find_path(model, paths, records[i], &records[i]->ipv4, localhost, &records[i]->path4);
-                find_path(model, paths, records[i], &records[i]->ipv6, localhost, &records[i]->path6);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = find_path(model, paths, records[i], &records[i]->ipv4, localhost, &records[i]->path4);
+                if (r >= 0)
+                        r = find_path(model, paths, records[i], &records[i]->ipv6, localhost, &records[i]->path6);
         }
+        return r;
+}
+
+bool links_keep(Elements *removed) {
+        size_t count = removed->count, kept = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                ElementKind kind = removed->items[i].kind;
+
+                if (kind != ELEMENT_NEIGHBOURS && kind != ELEMENT_HAIRPIN && kind != ELEMENT_LOCALNET)
+                        removed->items[kept++] = removed->items[i];
+        }
+        removed->count = kept;
+        return kept < count;
 }
 
 static bool forget_path(const Prefix *prefix, const Address *address, RecordPath *path) {
@@ -83,23 +126,51 @@ void links_forget_departed(Model *model, Paths *paths) {
         }
 }
 
-void links_set_localnet(const Elements *elements, Paths *paths, bool on) {
-        for (size_t i = 0; i < elements->count; i++) {
-                const Element *element = &elements->items[i];
-                int r;
+static int switch_localnet(const Element *element, Paths *paths, bool on) {
+        int r;
 
-                if (element->kind != ELEMENT_LOCALNET)
-                        continue;
-                r = paths_set_localnet(paths, element->name, on);
-                if (r < 0 && r != -ENODEV)
-                        log_line(LOG_WARNING, "Cannot switch route_localnet %s on %s: %s", on ? "on" : "off",
-                                 element->name, strerror(-r));
+        if (element->kind != ELEMENT_LOCALNET)
+                return 0;
+        r = paths_set_localnet(paths, element->name, on);
+        return r == -ENODEV ? 0 : r;
+}
+
+int links_set_localnet(const Elements *elements, Paths *paths) {
+        int error = 0;
+
+        for (size_t i = 0; i < elements->count; i++) {
+                int r = switch_localnet(&elements->items[i], paths, true);
+
+                error = r < 0 ? r : error;
         }
+        return error;
+}
+
+int links_clear_localnet(Elements *elements, Paths *paths) {
+        size_t kept = 0;
+        int error = 0;
+
+        for (size_t i = 0; i < elements->count; i++) {
+                int r = switch_localnet(&elements->items[i], paths, false);
+
+                if (r < 0)
+                        error = r;
+                else
+                        elements->items[kept++] = elements->items[i];
+        }
+        elements->count = kept;
+        return error;
 }
 
 void links_restore(const Elements *actual, Paths *paths) {
-        links_set_localnet(actual, paths, false);
-        for (size_t i = 0; i < actual->count; i++)
-                if (actual->items[i].kind == ELEMENT_HAIRPIN_PORT)
-                        (void) paths_set_hairpin(paths, actual->items[i].name, false);
+        for (size_t i = 0; i < actual->count; i++) {
+                const Element *element = &actual->items[i];
+                int r = switch_localnet(element, paths, false);
+
+                if (r < 0)
+                        log_line(LOG_WARNING, "Cannot switch route_localnet off on %s: %s", element->name,
+                                 strerror(-r));
+                if (element->kind == ELEMENT_HAIRPIN_PORT)
+                        (void) paths_set_hairpin(paths, element->name, false);
+        }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "common/log.h"
 #include "common/macros.h"
 #include "common/text.h"
 #include "daemon/config.h"
@@ -42,7 +43,11 @@ static int run(void) {
         ServiceStore store;
         int r;
 
-        service_take_store(&store);
+        r = service_take_store(&store);
+        if (r < 0) {
+                log_line(LOG_ERR, "Cannot see what systemd keeps for us: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
         if (!restraint_allows_start(&store))
                 return EXIT_SUCCESS;
         r = manager_new(CONFIG_PATH, &store, &manager);

@@ -43,6 +43,7 @@ struct Manager {
         sd_event_source *retry_timer;
         sd_event_source *host_ports_timer;
         uint64_t retry_usec;
+        int host_ports_error; /* told when it changes */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
         bool ready;
         bool reloading;
@@ -73,8 +74,10 @@ static void manager_set_reloaded(Manager *manager) {
 }
 
 static void manager_mark_dirty(Manager *manager) {
-        if (!manager->stopping)
-                (void) sd_event_source_set_enabled(manager->reconcile_source, SD_EVENT_ONESHOT);
+        int r = manager->stopping ? 0 : sd_event_source_set_enabled(manager->reconcile_source, SD_EVENT_ONESHOT);
+
+        if (r < 0) /* without it nothing would ever go on */
+                (void) sd_event_exit(manager->event, r);
 }
 
 static void manager_retry_later(Manager *manager, int error) {
@@ -117,21 +120,25 @@ static void manager_look_at_host_ports(Manager *manager) {
         if (!model_has_newcomers(manager->model))
                 return;
         r = manager_collect_host_ports(manager, &ports, &n);
-        if (r < 0)
-                log_line(LOG_WARNING, "Cannot see which ports the host's processes listen on: %s", strerror(-r));
-        else
+        if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
+        else if (r != manager->host_ports_error)
+                log_line(LOG_WARNING, "Cannot see which ports the host's processes listen on: %s", strerror(-r));
+        manager->host_ports_error = r;
 }
 
 /* Before Docker was asked, a container that is not in the model may still live: what it has must not be withdrawn. */
 static bool manager_can_judge(Manager *manager) {
+        int r;
+
         if (manager->judged)
                 return true;
         if (!containers_are_known(manager->containers))
                 return false;
-        if (model_adopt_holders(manager->model) < 0)
-                log_line(LOG_WARNING, "No memory to see who held which port: the oldest get them");
-        return manager->judged = true;
+        r = model_adopt_holders(manager->model);
+        if (r < 0)
+                manager_retry_later(manager, r);
+        return manager->judged = r >= 0;
 }
 
 static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
@@ -315,19 +322,27 @@ static int manager_open(Manager *manager) {
         return r;
 }
 
-int manager_new(const char *config_path, const ServiceStore *store, Manager **ret) {
-        _cleanup_(manager_freep) Manager *manager = NULL;
-        int r;
-        char error[CONFIG_ERROR_SIZE] = "no memory";
+/* Another start may find it well: then what stands in the kernel stays, and systemd starts us again. */
+static bool error_may_pass(int error) {
+        return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EIO;
+}
 
-        manager = calloc(1, sizeof(*manager));
-        if (!manager)
+int manager_new(const char *config_path, const ServiceStore *store, Manager **ret) {
+        _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(*manager));
+        char error[CONFIG_ERROR_SIZE] = "no memory";
+        int r;
+
+        if (!manager) {
+                log_line(LOG_ERR, "Cannot start: %s", strerror(ENOMEM));
                 return -ENOMEM;
+        }
         manager->config_path = config_path;
         manager->retry_usec = RETRY_MIN_USEC;
         r = config_load(config_path, &manager->config, error);
         if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "%s", error);
+                if (error_may_pass(r))
+                        return r;
                 return MANAGER_BAD_CONFIG;
         }
         manager->store = *store;

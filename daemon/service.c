@@ -61,12 +61,14 @@ static void names_free(char **names) {
         free(names);
 }
 
-void service_take_store(ServiceStore *ret) {
+int service_take_store(ServiceStore *ret) {
         ServiceStore store = { .nft = -1, .starts = -1 };
         char **names = NULL;
         int n;
 
         n = sd_listen_fds_with_names(1, &names);
+        if (n < 0)
+                return n;
         for (int i = 0; i < n; i++) {
                 int fd = SD_LISTEN_FDS_START + i;
 
@@ -79,6 +81,7 @@ void service_take_store(ServiceStore *ret) {
         }
         names_free(names);
         *ret = store;
+        return 0;
 }
 
 static int store_starts(void) {

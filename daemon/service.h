@@ -23,8 +23,9 @@ typedef struct ServiceStore {
         int starts; /* a file in memory: see service_count_start() */
 } ServiceStore;
 
-/* Close-on-exec. To be called once, before any descriptor is opened. */
-void service_take_store(ServiceStore *ret);
+/* Close-on-exec. To be called once, before any descriptor is opened. Returns 0, or negative errno where it cannot be told:
+ * then there may be a socket, and the table its. */
+int service_take_store(ServiceStore *ret);
 void service_store_nft(int fd);
 /* Returns when systemd has closed its duplicate. */
 void service_forget_nft(void);

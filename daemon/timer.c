@@ -14,8 +14,13 @@ int timer_new(sd_event *event, sd_event_time_handler_t handler, void *userdata, 
 }
 
 void timer_start(sd_event_source *timer, uint64_t delay) {
-        (void) sd_event_source_set_time_relative(timer, delay);
-        (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+        int r;
+
+        r = sd_event_source_set_time_relative(timer, delay);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+        if (r < 0)
+                (void) sd_event_exit(sd_event_source_get_event(timer), r);
 }
 
 bool timer_start_if_off(sd_event_source *timer, uint64_t delay) {

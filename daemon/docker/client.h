@@ -105,8 +105,8 @@ int docker_client_list(DockerClient *client);
 #define DOCKER_INSPECTS_MAX 8
 int docker_client_inspect(DockerClient *client, const char *id);
 
-/* The same for an image, with handlers->image, and within the same limit. image_id: as Container.image_id says it,
- * "sha256:<64 hex digits>" with Docker. Returns 0, -EINVAL if it is empty, over DOCKER_IMAGE_ID_SIZE_MAX characters, or
- * of others than [a-z0-9:], or -ENOMEM. */
+/* The same for an image, with handlers->image, and within the same limit; but an image does not change, so that one
+ * request under way is enough. image_id: as Container.image_id says it, "sha256:<64 hex digits>" with Docker. Returns 0,
+ * -EINVAL if it is empty, over DOCKER_IMAGE_ID_SIZE_MAX characters, or of others than [a-z0-9:], or -ENOMEM. */
 #define DOCKER_IMAGE_ID_SIZE_MAX 80
 int docker_client_inspect_image(DockerClient *client, const char *image_id);

@@ -112,6 +112,13 @@ static void describe_failure(HttpRequest *request, CURLcode code) {
         snprintf(request->reason, sizeof(request->reason), "%s", reason);
 }
 
+static void http_complete_soon(Http *http) {
+        int r = sd_event_source_set_enabled(http->completion, SD_EVENT_ONESHOT);
+
+        if (r < 0) /* the request would never end */
+                (void) sd_event_exit(http->event, r);
+}
+
 static void request_finish(HttpRequest *request, CURLcode code) {
         Http *http = request->http;
 
@@ -126,7 +133,7 @@ static void request_finish(HttpRequest *request, CURLcode code) {
         else if (request->result.status != 200)
                 describe_status(request);
         request_move(request, &http->finished);
-        (void) sd_event_source_set_enabled(http->completion, SD_EVENT_ONESHOT);
+        http_complete_soon(http);
 }
 
 /* Nothing of ours is touched after done(): it may have freed all of it. */
@@ -138,7 +145,7 @@ static int on_completion(_unused_ sd_event_source *source, void *userdata) {
                 return 0;
         request_move(request, NULL);
         if (!TAILQ_EMPTY(&http->finished))
-                (void) sd_event_source_set_enabled(http->completion, SD_EVENT_ONESHOT);
+                http_complete_soon(http);
         request->options.done(request->options.userdata, &request->result);
         return 0;
 }

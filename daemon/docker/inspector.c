@@ -184,7 +184,8 @@ int inspector_add(Inspector *inspector, InspectKind kind, const char *id) {
 
         i = inspector_find(inspector, kind, id, &inspect);
         if (inspect) {
-                inspect->again = inspect->request;
+                /* An image does not change: the answer that comes is as good as another. */
+                inspect->again = inspect->request && kind == INSPECT_CONTAINER;
                 return 0;
         }
         inspect = calloc(1, sizeof(*inspect));

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define REPLY_SECONDS_MAX 5
+#define REPLY_SECONDS_MAX 1
 
 static int netlink_set_options(int fd) {
         const struct timeval limit = { .tv_sec = REPLY_SECONDS_MAX };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -64,6 +65,10 @@ void kernel_state_done(KernelState *state);
  * -ENOENT, -EEXIST: the kernel did not hold what the plan started from: read again. -EPERM: foreign table.
  * -ETIMEDOUT, -ENOBUFS: the outcome is unknown: read again. An empty plan without rebuild makes no system call. */
 int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, bool rebuild, bool table_exists);
+
+static inline bool nft_outcome_is_unknown(int error) {
+        return error == -ETIMEDOUT || error == -ENOBUFS;
+}
 
 /* Deletes the table and all in it; that there is none is no error. */
 int nft_delete_table(NftSocket *nft);

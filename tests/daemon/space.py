@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 
 # It ends when this process does, for its standard input ends then; and all it holds with it.
@@ -99,11 +100,17 @@ class Space:
         """nft's commands, as one transaction."""
         return self.run(["nft", "-f", "-"], commands)
 
-    def table(self):
+    def table(self, *options):
         """nft's listing of the daemon's table; None while there is none."""
         with contextlib.suppress(SpaceError):
-            return self.run(["nft", "list", "table", "inet", "calico-exposed"])
+            return self.run(["nft", *options, "list", "table", "inet", "calico-exposed"])
         return None
+
+    def table_handle(self):
+        """Changes when the table is made anew, even if it holds the same again."""
+        found = re.search(r"^table .*# handle (\d+)",
+                          self.table("-at") or "", re.MULTILINE)
+        return found and found[1]
 
     def routes(self):
         """[(network, interface)] of what is on a link."""

@@ -103,22 +103,66 @@ def count_of_a_start(host, shim, only_program):
     return shim.allocations
 
 
-@pytest.mark.parametrize("only_program, stride", [(1, 1), (0, STRIDE)])
-@pytest.mark.parametrize("count", [1, 3, 400])
-def test_start(engine, host, shim, monitor, only_program, stride, count):
-    engine.run("stays", labels=STAYS)
-    total = count_of_a_start(host, shim, only_program)
-    failures = []
-    for first in range(1, total + 1, stride * (1 if count == 1 else 5)):
-        toggle(engine)
+def sweep(host, monitor, numbers, survive):
+    """survive(number) for each; all that goes wrong is told at the end."""
+    failures, handle = [], host.space.table_handle()
+    for number in numbers:
         monitor.lines.clear()
         try:
-            survive_start(host, shim, first, count, only_program)
-            assert not monitor.lines, f"allocation {first}: what stays was withdrawn: {monitor.lines}"
+            survive(number)
+            assert not monitor.lines, f"{number}: what stays was withdrawn: {monitor.lines}"
+            assert host.space.table_handle() == handle, f"{number}: the table was lost"
         except (AssertionError, LabError) as error:
-            print(first, str(error)[:600], [l.text for l in host.process.lines][-3:], flush=True)
-            failures.append(str(error))
+            failures.append(f"{error}; it said {host.process.lines[-2:]}")
+            handle = host.space.table_handle()
             if host.process.alive:
                 host.process.kill()
     assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("only_program, count, stride", [
+    (1, 1, 1), (1, 3, 3), (1, 400, 3), (0, 1, STRIDE), (0, 3, STRIDE * 5), (0, 400, STRIDE * 5)])
+def test_start(engine, host, shim, monitor, only_program, count, stride):
+    engine.run("stays", labels=STAYS)
+    total = count_of_a_start(host, shim, only_program)
     assert total > 100
+
+    def survive(number):
+        toggle(engine)
+        survive_start(host, shim, number, count, only_program)
+    sweep(host, monitor, range(1, total + 1, stride), survive)
+
+
+@pytest.mark.parametrize("only_program, count, stride", [(1, 1, 1), (0, 1, 13), (0, 40, 101)])
+def test_change(engine, host, shim, monitor, only_program, count, stride):
+    """A container comes or goes while the daemon runs, and the n-th allocation from then on fails."""
+    engine.run("stays", labels=STAYS)
+    host.start_ready()
+    host.await_right()
+    shim.only_program, shim.fail_count = only_program, count
+    before = shim.allocations
+    toggle(engine)
+    host.await_right()
+    total = shim.allocations - before
+    assert total > 20
+
+    def survive(number):
+        connections = len(engine.requests("events"))
+        if not host.process.alive:
+            host.start_ready()
+        shim.fail_first = shim.allocations + number
+        toggle(engine)
+        try:
+            # Longer than what is tried again after a while.
+            wait_until(lambda: not host.differences() or not host.process.alive, 6, "it is right")
+            shim.fail_first = 0
+            if not host.process.alive:
+                assert host.process.wait() == 1, "it ended by itself"
+                assert host.process.lines, "and with a word"
+                host.start_ready()
+            host.await_right(deadline=6)
+        except (AssertionError, LabError) as error:
+            raise AssertionError(f"{number}: {error} {host.differences()}") from None
+        if len(engine.requests("events")) > connections:
+            host.process.kill()  # it reconnected: next time it would wait for longer before that
+    sweep(host, monitor, range(1, 2 * total + 1, stride), survive)

@@ -89,6 +89,24 @@ static void test_parked(void **state _unused_) {
         assert_false(images_has_parked(images));
 }
 
+static void test_tried_again(void **state _unused_) {
+        _cleanup_(images_freep) Images *images = images_new();
+        Container *late = of_image("a", "81"), *taken;
+
+        assert_false(images_try_again(images, "a"));
+        assert_int_equal(images_park(images, of_image("a", "80")), 1);
+        for (unsigned i = 1; i < IMAGE_ATTEMPTS; i++) {
+                assert_false(images_try_again(images, "b"));
+                assert_true(images_try_again(images, "a"));
+        }
+        late->id[0] = '1';
+        assert_int_equal(images_park(images, late), 0);
+        assert_true(images_try_again(images, "a"));
+        while ((taken = images_take_parked(images, "a")))
+                container_free(taken);
+        assert_false(images_try_again(images, "a"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_mark),
@@ -96,6 +114,7 @@ int main(void) {
                 cmocka_unit_test(test_unreadable),
                 cmocka_unit_test(test_the_oldest_goes),
                 cmocka_unit_test(test_parked),
+                cmocka_unit_test(test_tried_again),
         };
 
         return cmocka_run_group_tests_name("images", tests, NULL, NULL);
