@@ -23,7 +23,11 @@ import typing
 PERIOD = 0.02
 # A packet that is lost TCP sends again; what takes longer than this is not on its way.
 TCP_TIMEOUT = 5.0
-UDP_TIMEOUT = 1.0
+# The host asks for the hardware address of a container that was started anew once a second.
+UDP_TIMEOUT = 2.0
+# When TCP sends the first packet of a handshake again. It does so at once when a connection of
+# before, which the container still has, is in the way: that is no loss.
+HANDSHAKE_TIMEOUT = 1.0
 # How many more each road sends before it counts as settled.
 MORE = 10
 TCP_INFO_TOTAL_RETRANS = 100  # offset in struct tcp_info, linux/tcp.h
@@ -162,7 +166,8 @@ class Open(Stream):
 
     async def connect_and_ask(self, connection, number):
         await asyncio.get_running_loop().sock_connect(connection, self.target())
-        if count_retransmitted(connection):
+        late = time.monotonic() - self.under_way[number] >= HANDSHAKE_TIMEOUT
+        if late and count_retransmitted(connection):
             raise Failure("a packet of the handshake was lost")
         return await ask(connection, number)
 
