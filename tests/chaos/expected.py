@@ -27,6 +27,7 @@ class Content:
     neighbours: set = dataclasses.field(default_factory=set)  # networks
     hairpins: set = dataclasses.field(default_factory=set)  # addresses
     localnet: set = dataclasses.field(default_factory=set)  # interfaces
+    withdrawn: set = dataclasses.field(default_factory=set)  # keys: old flows not yet deleted
 
 
 def expect(state, exposed, config, routes):

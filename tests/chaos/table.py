@@ -108,7 +108,7 @@ class Reader:
             **dict.fromkeys(LIMITS, self.take_limit),
             "addresses": self.take_usable, "endpoint": self.take_endpoint,
             "balanced": self.take_balanced, "neighbours": self.take_neighbours,
-            "hairpin": self.take_hairpin,
+            "hairpin": self.take_hairpin, "withdrawn": self.take_withdrawn,
         }
         if name[:-1] in takers and name[-1] in "46":
             return takers[name[:-1]]
@@ -167,6 +167,9 @@ class Reader:
 
     def take_hairpin(self, name, key, _data):
         self.content.hairpins.add(read_address(self.twice(name, key)))
+
+    def take_withdrawn(self, _name, key, _data):
+        self.content.withdrawn.add(tuple(key))
 
     def take_localnet(self, _name, key, _data):
         self.content.localnet.add(key[0])
