@@ -35,10 +35,10 @@ struct Kernel {
         bool tampered;                    /* and somebody else changed it */
         bool docker_user_suspect[FAMILIES];
         bool localnet_suspect;
-        bool flows_suspect;               /* what the daemon before us left to be deleted may be there still */
+        bool flows_suspect;               /* old flows may be there that nobody is deleting */
 
         /* What went wrong last, or 0: it is tried again, and told when it changes. */
-        int paths_error, localnet_error, docker_user_error[FAMILIES];
+        int paths_error, localnet_error, flows_error, docker_user_error[FAMILIES];
 };
 
 static bool is_news(int *last, int error) {
@@ -102,7 +102,7 @@ static void on_flows_gone(void *userdata, const FlowFilter *filter) {
         if (!flows_get_withdrawn(filter, &withdrawn))
                 return;
         if (model_forget_withdrawn(kernel->model, &withdrawn) < 0)
-                log_line(LOG_WARNING, "No memory to forget what was withdrawn");
+                kernel->flows_suspect = true; /* once more */
         kernel_dirty(kernel);
 }
 
@@ -253,7 +253,7 @@ int kernel_start(Kernel *kernel) {
         return r < 0 ? r : read_own_table(kernel);
 }
 
-static void sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {
+static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {
         _cleanup_free_ FlowFilter *filters = NULL;
         size_t n;
         int r;
@@ -261,15 +261,18 @@ static void sweep_flows(Kernel *kernel, const Elements *before, const Elements *
         r = flows_between(before, after, &filters, &n);
         if (r >= 0 && n > 0)
                 r = conntrack_delete(kernel->conntrack, filters, n);
-        if (r < 0)
-                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
+        return r;
 }
 
+/* What cannot be asked for now is with the next pass, which looks at all of it. */
 static void sweep_changed_flows(Kernel *kernel) {
         static const Elements nothing;
+        int r = sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_actual(kernel->model),
+                            model_desired(kernel->model));
 
-        sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_actual(kernel->model),
-                    model_desired(kernel->model));
+        if (is_news(&kernel->flows_error, r))
+                log_line(LOG_WARNING, "Cannot delete old flows: %s; trying again", strerror(-r));
+        kernel->flows_suspect = r < 0;
 }
 
 /* What could not be switched is tried again: on, by suspecting all; off, for it is still in the table, which is read
@@ -293,7 +296,7 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         if (r < 0) {
                 kernel->table_suspect = kernel->localnet_suspect = true;
                 if (nft_outcome_is_unknown(r)) /* when the table is read again, nothing may be left to do */
-                        sweep_changed_flows(kernel);
+                        kernel->flows_suspect = true;
                 return r;
         }
         on = links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths);
@@ -301,7 +304,6 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         if (!rebuild && plan_is_empty(plan) && !kernel->flows_suspect)
                 return 0;
         sweep_changed_flows(kernel);
-        kernel->flows_suspect = false;
         return rebuild || !plan_is_empty(plan);
 }
 
@@ -385,7 +387,7 @@ int kernel_reconcile(Kernel *kernel) {
 }
 
 bool kernel_is_unfinished(const Kernel *kernel) {
-        return kernel->table_suspect || kernel->localnet_suspect || kernel->paths_error < 0 ||
+        return kernel->table_suspect || kernel->flows_suspect || kernel->localnet_suspect || kernel->paths_error < 0 ||
                kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
 }
 
@@ -429,13 +431,14 @@ static void remove_table(Kernel *kernel) {
 
 static void delete_all_flows(Kernel *kernel) {
         static const Elements nothing;
-        Elements withdrawn;
+        Elements withdrawn = {};
+        int r;
 
-        if (withdrawn_between(model_actual(kernel->model), &nothing, &withdrawn) < 0) {
-                log_line(LOG_WARNING, "No memory to delete old flows");
-                return;
-        }
-        sweep_flows(kernel, &nothing, &withdrawn);
+        r = withdrawn_between(model_actual(kernel->model), &nothing, &withdrawn);
+        if (r >= 0)
+                r = sweep_flows(kernel, &nothing, &withdrawn);
+        if (r < 0)
+                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
         elements_done(&withdrawn);
         finish_flows(kernel);
 }

@@ -55,11 +55,21 @@ def shim(host, tmp_path):
     return Shim(host, tmp_path, "memory")
 
 
-def start_once(host, what):
-    """Start it with what is set to fail: it gets ready, or ends well. True if it got ready."""
-    process = host.start()
+def start_once(host, shim, what):
+    """Start it with what is set to fail: it gets ready, or ends well. True if it got ready.
+
+    A long shortage outlives its patient retries: then it is ready when there is memory again.
+    """
     since = time.monotonic()
-    wait_until(lambda: host.said("READY", since) or not process.alive, 20, f"{what}: ready or ended")
+    process = host.start()
+
+    def decided():
+        return host.said("READY", since) or not process.alive
+    try:
+        wait_until(decided, 3, "")
+    except LabError:
+        shim.fail_first = 0
+        wait_until(decided, 20, f"{what}: ready or ended")
     if process.alive:
         return True
     status = process.wait()
@@ -74,7 +84,7 @@ def survive_start(host, shim, first, count, only_program):
     what = f"allocations from {first} on, {count} of them, only_program={only_program}"
     shim.reset()
     shim.only_program, shim.fail_count, shim.fail_first = only_program, count, first
-    if start_once(host, what):
+    if start_once(host, shim, what):
         with contextlib.suppress(AssertionError):
             host.await_right(deadline=4)
     shim.fail_first = 0
