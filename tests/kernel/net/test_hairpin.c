@@ -202,7 +202,9 @@ static void a_mac_that_moves_takes_the_mode_along(void **state) {
         want(fixture);
         await_switch(fixture, "veth2");
         netns_run("ip link add veth3 type veth peer name peer3 && ip link set veth3 master br0 up &&"
-                  " ip link set peer3 up && bridge fdb replace 02:00:00:00:00:02 dev veth3 master dynamic");
+                  " ip link set peer3 up");
+        /* EPERM until the port forwards, a moment after its peer is up. */
+        netns_await("bridge fdb replace 02:00:00:00:00:02 dev veth3 master dynamic");
         await_switch(fixture, "veth3");
 }
 
