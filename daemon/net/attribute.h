@@ -7,15 +7,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/netlink.h"
+
 /* Reading netlink attributes; whatever lengths a message claims, nothing outside it is read. */
 
 static inline bool attribute_ok(const struct nlattr *attribute, const void *end) {
         return mnl_attr_ok(attribute, (int) ((const char *) end - (const char *) attribute));
-}
-
-/* mnl_nlmsg_get_payload_tail() would round up, over what was received. */
-static inline const void *message_end(const struct nlmsghdr *message) {
-        return (const char *) message + message->nlmsg_len;
 }
 
 static inline const void *attribute_end(const struct nlattr *attribute) {

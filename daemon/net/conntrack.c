@@ -2,12 +2,12 @@
 #include "daemon/net/conntrack.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/array.h"
+#include "common/netlink.h"
 #include "daemon/net/ctnetlink.h"
 #include "daemon/net/netlink.h"
 #include "daemon/net/rtnl.h"
@@ -276,10 +276,10 @@ static void sweep_next(Conntrack *conntrack) {
 }
 
 /* True at the end of the dump. */
-static bool sweep_take_part(Conntrack *conntrack, const struct nlmsghdr *message, int size) {
+static bool sweep_take_part(Conntrack *conntrack, const struct nlmsghdr *message, size_t size) {
         bool end = false;
 
-        for (; mnl_nlmsg_ok(message, size); message = mnl_nlmsg_next(message, &size)) {
+        for (; message_is_whole(message, size); message = message_next(message, &size)) {
                 if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
                         int r = netlink_error(message);
 
@@ -305,7 +305,7 @@ static bool sweep_read(Conntrack *conntrack) {
         sweep_watch(conntrack);
         if (size < 0)
                 sweep_fail(conntrack, (int) size);
-        if (size < 0 || sweep_take_part(conntrack, (const struct nlmsghdr *) buffer, (int) size))
+        if (size < 0 || sweep_take_part(conntrack, (const struct nlmsghdr *) buffer, (size_t) size))
                 sweep_next(conntrack);
         return true;
 }

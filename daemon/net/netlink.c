@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "common/netlink.h"
+
 #define REPLY_SECONDS_MAX 1
 
 static int netlink_set_options(int fd) {
@@ -127,12 +129,12 @@ static int answer_read(int fd, Answer *answer) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         const struct nlmsghdr *message = (const struct nlmsghdr *) buffer;
         ssize_t size;
-        int left;
+        size_t left;
 
         size = netlink_receive(fd, buffer, sizeof(buffer), 0);
         if (size < 0)
                 return size == -EAGAIN ? -ETIMEDOUT : (int) size;
-        for (left = (int) size; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+        for (left = (size_t) size; message_is_whole(message, left); message = message_next(message, &left))
                 answer_take(answer, message);
         return 0;
 }
@@ -191,11 +193,11 @@ int netlink_request_many(Netlink *netlink, void *requests, size_t size, NetlinkR
         while (acks.seen < acks.count) {
                 const struct nlmsghdr *message = (const struct nlmsghdr *) buffer;
                 ssize_t received = netlink_receive(netlink->fd, buffer, sizeof(buffer), 0);
-                int left = (int) received;
+                size_t left = (size_t) received;
 
                 if (received < 0)
                         return received == -EAGAIN ? -ETIMEDOUT : (int) received;
-                for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+                for (; message_is_whole(message, left); message = message_next(message, &left))
                         acks_take(&acks, message);
         }
         return 0;

@@ -2,11 +2,11 @@
 #include "daemon/net/paths.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/netlink.h"
 #include "daemon/net/hairpin.h"
 #include "daemon/net/known.h"
 #include "daemon/net/rtnl.h"
@@ -180,7 +180,7 @@ static int paths_on_monitor(_unused_ sd_event_source *source, int fd, _unused_ u
         for (unsigned i = 0; i < NOTIFICATIONS_AT_ONCE_MAX; i++) {
                 const struct nlmsghdr *message = (const struct nlmsghdr *) buffer;
                 ssize_t size = netlink_receive(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
-                int left = (int) size;
+                size_t left = (size_t) size;
 
                 if (size == -EAGAIN)
                         break;
@@ -189,7 +189,7 @@ static int paths_on_monitor(_unused_ sd_event_source *source, int fd, _unused_ u
                         lost = true;
                         continue;
                 }
-                for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+                for (; message_is_whole(message, left); message = message_next(message, &left))
                         paths_on_message(paths, message);
         }
         if (lost)

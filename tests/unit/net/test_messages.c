@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "common/macros.h"
+#include "common/netlink.h"
 #include "daemon/net/ctnetlink.h"
 #include "daemon/net/listeners.h"
 #include "daemon/net/message.h"
@@ -362,6 +363,25 @@ static void errors_are_read(void **state) {
         assert_int_equal(netlink_error(&message.header), -EBADMSG);
 }
 
+static void a_message_is_whole_or_none(void **state) {
+        const struct nlmsghdr *next;
+        Message message;
+        size_t left = 20 + 16;
+
+        (void) state;
+        begin(&message, RTM_NEWLINK, 0);
+        message.header.nlmsg_len = 18; /* the next one begins on four bytes */
+        assert_true(message_is_whole(&message.header, left));
+        assert_false(message_is_whole(&message.header, 17));
+        next = message_next(&message.header, &left);
+        assert_ptr_equal(next, message.room + 20);
+        assert_int_equal(left, 16);
+        message.header.nlmsg_len = 15;
+        assert_false(message_is_whole(&message.header, MESSAGE_SIZE));
+        message.header.nlmsg_len = 0x80000010; /* negative, to who counts in int */
+        assert_false(message_is_whole(&message.header, MESSAGE_SIZE));
+}
+
 /* Whatever stands in a message, nothing outside it is read: each is in memory of just its size, so that the sanitizer
  * sees. */
 static void decode_all(const char *bytes, size_t size) {
@@ -424,6 +444,7 @@ int main(void) {
                 cmocka_unit_test(a_deletion_names_one_entry),
                 cmocka_unit_test(a_deletion_without_a_tuple_is_never_made),
                 cmocka_unit_test(errors_are_read),
+                cmocka_unit_test(a_message_is_whole_or_none),
                 cmocka_unit_test(damaged_messages_do_no_harm),
         };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <netinet/in.h> /* before linux/netfilter.h, which would else define the same */
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
@@ -181,6 +183,25 @@ static void damaged_notifications_do_no_harm(void **state) {
         batch_done(&batch);
 }
 
+/* The last attribute claims the padding that would follow it, were there any. */
+static void nothing_behind_a_notification_is_read(void **state) {
+        char buffer[64] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
+        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+        struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+        NftChanges changes = {};
+
+        (void) state;
+        message->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE;
+        header->nfgen_family = NFPROTO_INET;
+        mnl_attr_put_strz(message, NFTA_TABLE_NAME, CALICO_EXPOSED_TABLE);
+        monitor_take_datagram(buffer, message->nlmsg_len, 0, &changes);
+        assert_true(changes.table);
+        changes.table = false;
+        message->nlmsg_len -= 3;
+        monitor_take_datagram(buffer, message->nlmsg_len, 0, &changes);
+        assert_false(changes.table);
+}
+
 static void rules_compare_by_what_was_written(void **state) {
         static const char *const chains[] = {
                 "exposed", "translate", "prerouting", "output", "guard", "forward", "postrouting", "allowed",
@@ -228,6 +249,7 @@ int main(void) {
                 cmocka_unit_test(an_element_that_comes_twice_is_an_inconsistent_read),
                 cmocka_unit_test(what_is_read_is_what_would_be_written),
                 cmocka_unit_test(damaged_notifications_do_no_harm),
+                cmocka_unit_test(nothing_behind_a_notification_is_read),
                 cmocka_unit_test(rules_compare_by_what_was_written),
                 cmocka_unit_test(the_comment_is_found),
         };
