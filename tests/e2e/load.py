@@ -28,8 +28,6 @@ UDP_TIMEOUT = 2.0
 # When TCP sends the first packet of a handshake again. It does so at once when a connection of
 # before, which the container still has, is in the way: that is no loss.
 HANDSHAKE_TIMEOUT = 1.0
-# How many more each road sends before it counts as settled.
-MORE = 10
 TCP_INFO_TOTAL_RETRANS = 100  # offset in struct tcp_info, linux/tcp.h
 
 
@@ -93,6 +91,8 @@ def count_retransmitted(connection):
 
 class Stream:
     """What all roads have in common: numbers, what is under way, and telling of it."""
+
+    more = 10  # questions until a road has gone on for a while
 
     def __init__(self, index, road):
         self.index, self.road = index, road
@@ -173,6 +173,7 @@ class Open(Stream):
 
 
 class Long(Stream):
+    more = 2  # one after the other, each of which may time out
     connection = None
 
     async def run(self):
@@ -233,7 +234,7 @@ def emit(what, value):
 
 
 async def settle(streams):
-    wanted = [stream.begun + MORE for stream in streams]
+    wanted = [stream.begun + stream.more for stream in streams]
     while any(stream.settled() < number for stream, number in zip(streams, wanted)):
         await asyncio.sleep(PERIOD / 2)
     emit("settled", [stream.begun for stream in streams])

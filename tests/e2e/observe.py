@@ -18,7 +18,7 @@ WATCH = [*PROBE[:-1], "/src/tests/e2e/nftwatch.py"]
 TABLE = "calico-exposed"
 
 # How long a process that observes may take to answer on a busy machine, in seconds.
-PATIENCE = 15
+PATIENCE = 30
 
 
 class Talker:
@@ -141,6 +141,10 @@ class Event(typing.NamedTuple):
     table: str = ""
     name: str = ""
     payload: str = ""
+
+    def __str__(self):
+        return (f"{self.time:.4f} {self.event} {self.family} {self.table} {self.name} "
+                f"{self.payload[:100]}")
 
     def holds(self, data):
         return data in bytes.fromhex(self.payload)

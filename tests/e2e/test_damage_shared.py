@@ -62,7 +62,7 @@ def healing(watch):
     """When our table was damaged, and when it was right again."""
     commits = [event.time for event in watch.events()
                if (event.event, event.name) == ("newgen", UNIT)]
-    return watch.changes()[0].time, max(commits)
+    return watch.changes()[0].time, max(commits, default=float("inf"))
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
