@@ -18,7 +18,7 @@
 
 /* Defines namep(), for _cleanup_(), out of a destructor that takes NULL and returns NULL. */
 #define DEFINE_CLEANUP(type, destructor)                      \
-        static inline void destructor##p(type **object) {     \
+        static inline void destructor##p(type **object) { /* NOLINT(bugprone-macro-parentheses): it is a type */ \
                 *object = destructor(*object);                \
         }
 

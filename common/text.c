@@ -9,11 +9,24 @@
 
 #include "common/macros.h"
 
+/* By its first byte; 0 if no character begins so. */
+static size_t utf8_expected_size(uint8_t first) {
+        if (first < 0x80)
+                return 1;
+        if (first < 0xc2)
+                return 0;
+        if (first < 0xe0)
+                return 2;
+        if (first < 0xf0)
+                return 3;
+        return first < 0xf5 ? 4 : 0;
+}
+
 /* The number of bytes of the UTF-8 character that text begins with (RFC 3629: no overlong form, no surrogate, at most
  * U+10FFFF), or 0 if it is none. */
 static size_t utf8_character_size(const char *text, size_t size) {
         const uint8_t *p = (const uint8_t *) text;
-        size_t need = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+        size_t need = utf8_expected_size(p[0]);
 
         if (need == 0 || need > size)
                 return 0;

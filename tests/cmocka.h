@@ -17,3 +17,8 @@
 #define assert_true(c) ((c) ? (void) 0 : (_assert_true(0, #c, __FILE__, __LINE__), abort()))
 #undef assert_non_null
 #define assert_non_null(c) assert_true((c) != NULL)
+#undef assert_return_code
+#define assert_return_code(rc, error) \
+        ((rc) >= 0 ? (void) 0        \
+                   : (_assert_return_code(UINTMAX_MAX, sizeof(int), (unsigned) (error), #rc, __FILE__, __LINE__), \
+                      abort()))

@@ -20,10 +20,11 @@ static int read_binding(const cJSON *item, int64_t port, HostPort *ret) {
         *ret = (HostPort) {
                 .protocol = protocol,
                 .family = address.family,
-                .address = address_is_zero(&address) ? (Address) {} : address,
                 .port = (uint16_t) port,
                 .docker = true,
         };
+        if (!address_is_zero(&address))
+                ret->address = address;
         return 0;
 }
 

@@ -189,7 +189,7 @@ static int on_time(_unused_ sd_event_source *source, _unused_ uint64_t time, voi
 
 /* CURLMOPT_SOCKETFUNCTION: socket_data is the socket's event source. */
 static int on_socket_wanted(_unused_ CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
-        uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+        uint32_t events = ((what & CURL_POLL_IN) ? EPOLLIN : 0) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0);
         sd_event_source *source = socket_data;
         Http *http = userdata;
 

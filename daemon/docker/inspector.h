@@ -16,7 +16,7 @@ typedef struct Inspector {
         Inspect **items; /* sorted by kind and ID */
         size_t n_items;
         size_t capacity;
-        STAILQ_HEAD(, Inspect) queue; /* those that are not under way */
+        STAILQ_HEAD(InspectQueue, Inspect) queue; /* those that are not under way */
         size_t n_running;
 } Inspector;
 

@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 
 /* See notices_inspect_failed_later(). */
-#define LATER_MICROSECONDS (100 * 1000)
+#define LATER_MICROSECONDS UINT64_C(100000)
 #define ACCURACY_MICROSECONDS 1000
 
 typedef enum NoticeKind {

@@ -9,7 +9,7 @@
 #include "common/macros.h"
 
 /* A buffer that one huge label made grow does not stay that large for the daemon's life. */
-#define BUFFER_KEEP_MAX (64 * 1024)
+#define BUFFER_KEEP_MAX ((size_t) 64 * 1024)
 
 int text_buffer_append(TextBuffer *buffer, const char *data, size_t size, size_t maximum) {
         int r;

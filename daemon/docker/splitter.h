@@ -28,7 +28,7 @@ typedef int (*SplitterHandler)(void *userdata, const char *text, size_t size);
 /* The stream of GET /events: one JSON object and '\n' each (Docker Engine API v1.24 to v1.52; control characters in
  * strings are escaped, so that a newline never is part of an object). A piece is a line without its '\n'; empty lines
  * are left out, and so is what follows the last '\n' when the stream ends. */
-#define LINE_SIZE_MAX (1024 * 1024) /* an event repeats all labels of its container: some 1,000 labels fit */
+#define LINE_SIZE_MAX ((size_t) 1024 * 1024) /* an event repeats all labels of its container: some 1,000 labels fit */
 
 typedef struct LineSplitter {
         TextBuffer line;

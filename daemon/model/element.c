@@ -58,8 +58,12 @@ const char *element_profile_name(const char *profile, char buffer[static PROFILE
                         changed = true;
                         break;
                 }
-                changed |= !is_name_character(*p);
-                buffer[size++] = is_name_character(*p) ? *p : '_';
+                buffer[size] = *p;
+                if (!is_name_character(*p)) {
+                        buffer[size] = '_';
+                        changed = true;
+                }
+                size++;
         }
         buffer[size] = '\0';
         if (changed || size == 0)

@@ -95,13 +95,18 @@ static int record_add_claim(Record *record, size_t *capacity, const char *text, 
 
 static int record_read_claims(Record *record, const Policy *policy) {
         const ContainerLabel *label = container_find_label(record->container, LABEL_EXPOSE);
-        const char *cursor = label ? label->value : NULL, *text;
+        const char *cursor, *text;
         size_t capacity = 0, size;
+        bool cut;
 
+        if (!label)
+                return 0;
+        cursor = label->value;
+        cut = label->value_size > strlen(label->value);
         while (record->n_claims < CLAIMS_MAX && entry_next(&cursor, &text, &size))
                 if (record_add_claim(record, &capacity, text, size, label, policy) < 0)
                         return -ENOMEM;
-        if (label && (cursor || label->value_size > strlen(label->value)))
+        if (cursor || cut)
                 claim_refuse(&record->claims[record->n_claims - 1], CLAIM_INVALID, REASON_LABEL_TOO_LONG);
         return 0;
 }

@@ -19,7 +19,7 @@ typedef struct Batch {
 } Batch;
 
 /* libnftnl does not look at the room it has. No message of ours gets near this: see BATCH_ELEMENTS_SIZE_MAX. */
-#define BATCH_MESSAGE_ROOM (128u * 1024)
+#define BATCH_MESSAGE_ROOM ((size_t) 128 * 1024)
 
 /* A netlink attribute's length has 16 bits, and libnftnl (1.2.4) lets it wrap without a word. Messages with lists of
  * elements stay below this. */

@@ -43,7 +43,7 @@ int snapshot_take_table(Snapshot *snapshot, const struct nlmsghdr *message);
 int snapshot_take_chain(Snapshot *snapshot, const struct nlmsghdr *message);
 int snapshot_take_set(Snapshot *snapshot, const struct nlmsghdr *message);
 int snapshot_take_rule(Snapshot *snapshot, const struct nlmsghdr *message);
-int snapshot_take_elements(Snapshot *snapshot, const FoundSet *set, const struct nlmsghdr *message);
+int snapshot_take_elements(Snapshot *snapshot, const FoundSet *found, const struct nlmsghdr *message);
 
 /* All is there: passes the state on. -ESTALE: elements came twice, so the kernel moved them about while they were
  * read, and some may be missing. */

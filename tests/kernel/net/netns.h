@@ -30,7 +30,7 @@ void netns_sysctl(const char *path, const char *value);
 
 /* Runs the loop until done() is true; fails the test at the deadline. Returns the longest time that one turn of the
  * loop took, in microseconds of this process' and its kernel's work (so that others' load does not count). */
-#define LOOP_SECONDS_MAX 20
+#define LOOP_SECONDS_MAX 20u
 uint64_t loop_until(sd_event *event, bool (*done)(void *userdata), void *userdata);
 /* Turns the loop until nothing is pending. */
 void loop_settle(sd_event *event);

@@ -454,7 +454,7 @@ static void work_unprivileged(const Fixture *fixture) {
         if (paths_want_hairpin(own.paths, own.bridge, mac2, &a) < 0)
                 _exit(14);
         while (own.n_on == 0 && own.failed == 0)
-                if (sd_event_run(own.event, 5 * 1000000) <= 0)
+                if (sd_event_run(own.event, 5000000) <= 0)
                         _exit(15);
         _exit(own.failed ? 16 : 0);
 }

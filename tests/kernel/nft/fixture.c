@@ -272,13 +272,14 @@ void assert_settled(Fixture *fixture, TableState table) {
 }
 
 void settle(Fixture *fixture) {
+        const Elements nothing = {};
         KernelState state;
         Plan plan;
         bool rebuild;
 
         read_state(fixture, &state);
         rebuild = state.table == TABLE_ABSENT || !state.skeleton_intact;
-        assert_int_equal(plan_make(rebuild ? &(Elements) {} : &state.elements, &fixture->desired, &plan), 0);
+        assert_int_equal(plan_make(rebuild ? &nothing : &state.elements, &fixture->desired, &plan), 0);
         assert_int_equal(nft_apply(fixture->nft, &fixture->options, &plan, rebuild, state.table != TABLE_ABSENT), 0);
         plan_done(&plan);
         kernel_state_done(&state);

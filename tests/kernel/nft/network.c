@@ -173,24 +173,24 @@ static bool comes_or_fails(int server, int client, int timeout, bool *ret_refuse
         return wanted[0].revents & POLLIN;
 }
 
+/* It stands at the same place in both families' addresses. */
 static uint16_t port_of(int fd) {
-        struct sockaddr_storage name;
+        struct sockaddr_in6 name = {};
         socklen_t size = sizeof(name);
 
         assert_return_code(getsockname(fd, (struct sockaddr *) &name, &size), errno);
-        return ntohs(name.ss_family == AF_INET ? ((struct sockaddr_in *) &name)->sin_port
-                                               : ((struct sockaddr_in6 *) &name)->sin6_port);
+        return ntohs(name.sin6_port);
 }
 
 static Reach reach_stream(int client, int server, int timeout) {
         struct sockaddr_storage from;
         socklen_t size = sizeof(from);
-        Reach reach = {};
+        Reach got = {};
         char byte = 0;
         int peer;
 
-        if (!comes_or_fails(server, client, timeout, &reach.refused))
-                return reach;
+        if (!comes_or_fails(server, client, timeout, &got.refused))
+                return got;
         peer = accept(server, (struct sockaddr *) &from, &size);
         assert_return_code(peer, errno);
         assert_true(comes(client, POLLOUT, COMES_MSEC));
@@ -199,21 +199,21 @@ static Reach reach_stream(int client, int server, int timeout) {
         assert_int_equal(recv(peer, &byte, 1, 0), 1);
         assert_int_equal(send(peer, "y", 1, 0), 1);
         assert_true(comes(client, POLLIN, COMES_MSEC));
-        reach = (Reach) { .reached = recv(client, &byte, 1, 0) == 1 && byte == 'y', .seen = address_of(&from),
-                          .port = port_of(peer) };
+        got = (Reach) { .reached = recv(client, &byte, 1, 0) == 1 && byte == 'y', .seen = address_of(&from),
+                        .port = port_of(peer) };
         close_fd(peer);
-        return reach;
+        return got;
 }
 
 static Reach reach_datagram(int client, int server, int timeout) {
         struct sockaddr_storage from;
         socklen_t size = sizeof(from);
-        Reach reach = {};
+        Reach got = {};
         char byte = 0;
 
         (void) send(client, "x", 1, 0);
-        if (!comes_or_fails(server, client, timeout, &reach.refused))
-                return reach;
+        if (!comes_or_fails(server, client, timeout, &got.refused))
+                return got;
         assert_int_equal(recvfrom(server, &byte, 1, 0, (struct sockaddr *) &from, &size), 1);
         assert_int_equal(sendto(server, "y", 1, 0, (struct sockaddr *) &from, size), 1);
         assert_true(comes(client, POLLIN, COMES_MSEC));

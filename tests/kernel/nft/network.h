@@ -34,11 +34,11 @@ int network_teardown(void **state);
 /* Puts this process there; what it runs and opens belongs there. */
 void enter(const Network *network, Place place);
 
-/* A socket of the place, bound to address and port (0: any). type: SOCK_STREAM (then it listens), SOCK_DGRAM. */
-int open_server(const Network *network, Place place, int type, const char *address, uint16_t port);
+/* A socket of the place, bound to the address and port (0: any). type: SOCK_STREAM (then it listens), SOCK_DGRAM. */
+int open_server(const Network *network, Place place, int type, const char *text, uint16_t port);
 
-/* A socket of the place, bound to source (NULL: any), on its way to address:port. */
-int open_client(const Network *network, Place place, const char *source, int type, const char *address, uint16_t port);
+/* A socket of the place, bound to source (NULL: any), on its way to that address and port. */
+int open_client(const Network *network, Place place, const char *source, int type, const char *text, uint16_t port);
 
 typedef struct Reach {
         bool reached;
@@ -47,14 +47,14 @@ typedef struct Reach {
         uint16_t port; /* at which it arrived */
 } Reach;
 
-/* Whether somebody at `from`, bound to source (NULL: any), gets through to address:port and back. */
-Reach reach(const Network *network, Place from, const char *source, int type, const char *address, uint16_t port,
+/* Whether somebody at `from`, bound to source (NULL: any), gets through to that address and port and back. */
+Reach reach(const Network *network, Place from, const char *source, int type, const char *text, uint16_t port,
             int server);
 
 /* The same where nothing is to come, not even an error: waits a short time only. */
-Reach reach_in_vain(const Network *network, Place from, const char *source, int type, const char *address,
+Reach reach_in_vain(const Network *network, Place from, const char *source, int type, const char *text,
                     uint16_t port, int server);
 
 /* Whether a datagram from `source` (which need not be an address of the place) arrives: nothing is said of the way
  * back. */
-bool arrives(const Network *network, Place from, const char *source, const char *address, uint16_t port, int server);
+bool arrives(const Network *network, Place from, const char *source, const char *text, uint16_t port, int server);

@@ -40,7 +40,7 @@ static void want_balance(Fixture *fixture, const char *name, const char *const *
 }
 
 /* The server at which something arrives; -1: none. */
-static int arrived_at(int servers[static BACKENDS], int timeout) {
+static int arrived_at(const int servers[static BACKENDS], int timeout) {
         struct pollfd wanted[BACKENDS];
 
         for (int i = 0; i < BACKENDS; i++)
@@ -241,8 +241,8 @@ static void a_range_is_spread(void **state) {
                 want(fixture, host_addresses("0.0.0.0/0"));
                 want(fixture, host_addresses("::/0"));
                 want(fixture, balance(cases[k].name));
-                for (uint16_t i = 0; i < BACKENDS; i++)
-                        want(fixture, backend(cases[k].name, i, cases[k].containers[i], 0));
+                for (int i = 0; i < BACKENDS; i++)
+                        want(fixture, backend(cases[k].name, (uint16_t) i, cases[k].containers[i], 0));
                 want(fixture, dnat_balance(cases[k].hosts, PROTOCOL_UDP, 40000, 40100, cases[k].name));
                 settle(fixture);
                 open_servers(network, cases[k].containers, SOCK_DGRAM, 40077, servers);

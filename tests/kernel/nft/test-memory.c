@@ -30,20 +30,20 @@ EXPORTED void *malloc(size_t size) {
         return fails_now() ? NULL : real(size);
 }
 
-EXPORTED void *realloc(void *pointer, size_t size) {
+EXPORTED void *realloc(void *ptr, size_t size) {
         static void *(*real)(void *pointer, size_t size);
 
         if (!real)
                 real = (void *(*) (void *, size_t)) dlsym(RTLD_NEXT, "realloc");
-        return fails_now() ? NULL : real(pointer, size);
+        return fails_now() ? NULL : real(ptr, size);
 }
 
 /* dlsym() itself uses calloc(): by way of malloc() there is no circle. */
-EXPORTED void *calloc(size_t n, size_t size) {
+EXPORTED void *calloc(size_t nmemb, size_t size) {
         size_t total;
         char *memory;
 
-        if (__builtin_mul_overflow(n, size, &total))
+        if (__builtin_mul_overflow(nmemb, size, &total))
                 return NULL;
         memory = malloc(total);
         for (volatile char *p = memory; memory && p < memory + total; p++)

@@ -93,77 +93,79 @@ static void assert_seen_and_healed(Fixture *fixture, bool intact, const char *co
         "h=$(nft -a list chain inet calico-exposed " chain " | sed -n 's/.*" text ".* # handle //p' | head -n 1);" \
         "nft replace rule inet calico-exposed " chain " handle $h " rule
 
+static const char *const changes_of_elements[] = {
+        "nft delete element inet calico-exposed dnat4 { tcp . 8080 }",
+        "nft add element inet calico-exposed dnat4 { tcp . 1 : 10.0.0.1 . 1 }",
+        "nft add element inet calico-exposed hostrange4 { 10.0.0.0/24 . dccp . 1-9 : 10.0.0.1 }",
+        "nft flush map inet calico-exposed host6",
+        "nft flush set inet calico-exposed profile-web-range4",
+        "nft add element inet calico-exposed endpoint6 { fd00::7 : goto profile-web }",
+        "nft delete element inet calico-exposed limit4 { tcp . 8080 }",
+        "nft add element inet calico-exposed rangelimit6 { udp . 1-2 : goto " LIMIT_I " }",
+        "nft add element inet calico-exposed " LIMIT_F "-from6 { ipv6 . ::/1 }",
+        "nft flush set inet calico-exposed " LIMIT_IL "-interfaces",
+        "nft delete element inet calico-exposed " BALANCE4 "-backends { 1 }",
+        "nft add element inet calico-exposed " BALANCE6_RANGE "-backends { 7 : fd00::7 }",
+        "nft add element inet calico-exposed balance4 { udp . 1 : goto " BALANCE4 " }",
+        "nft flush set inet calico-exposed addresses4",
+        "nft add element inet calico-exposed neighbours6 { fd00:7::/64 . fd00:7::/64 }",
+};
+
+static const char *const changes_of_skeleton[] = {
+        "nft delete table inet calico-exposed",
+        "nft flush table inet calico-exposed",
+        "nft flush chain inet calico-exposed exposed",
+        "nft flush chain inet calico-exposed profile-web",
+        DELETE_RULE("guard", "saddr"),
+        DELETE_RULE("profile-web", "reply ip6"),
+        REPLACE_RULE("guard", "daddr", "iif != lo ip daddr 127.0.0.0/16 drop"),
+        REPLACE_RULE("postrouting", "@hairpin4",
+                     "ct status dnat ip saddr . ip daddr != @hairpin4 masquerade"),
+        REPLACE_RULE("translate", "@dnat4", "dnat ip to meta l4proto . th sport map @dnat4"),
+        "nft add rule inet calico-exposed exposed drop",
+        "nft insert rule inet calico-exposed forward accept",
+        "nft add chain inet calico-exposed mine",
+        "nft add chain inet calico-exposed profile-mine",
+        "nft add chain inet calico-exposed mine '{ type filter hook input priority 0; }'",
+        "nft add set inet calico-exposed mine '{ type ipv4_addr; }'",
+        "nft add set inet calico-exposed profile-mine-allow4 '{ type ipv4_addr; }'",
+        "nft add element inet calico-exposed neighbours4 { 10.0.0.1-10.0.0.5 . 10.0.0.9 }",
+        "nft add element inet calico-exposed hostrange4 { 10.0.0.1-10.0.0.5 . tcp . 1-9 : 10.0.0.9 }",
+        "nft add element inet calico-exposed profile-web-range4 { 10.0.0.1 . tcp . 7 }",
+        "nft add element inet calico-exposed endpoint4 { 10.0.0.1 : drop }",
+        "nft add element inet calico-exposed endpoint4 { 10.0.0.1 : jump profile-web }",
+        "nft flush chain inet calico-exposed " LIMIT_FIL,
+        "nft flush chain inet calico-exposed allowed",
+        DELETE_RULE(LIMIT_FIL, "oif \"lo\" meta nfproto . ip6"),
+        REPLACE_RULE(LIMIT_I, "iifname", "iifname != @" LIMIT_I "-interfaces goto translate"),
+        REPLACE_RULE(BALANCE4, "numgen",
+                     "meta l4proto tcp dnat ip to numgen inc mod 1 map @" BALANCE4 "-backends"),
+        "nft add rule inet calico-exposed " BALANCE6 " accept",
+        "nft add chain inet calico-exposed limit-f-0000000000000bad",
+        "nft add set inet calico-exposed " LIMIT_F "-interfaces '{ type ifname; }'",
+        "nft add set inet calico-exposed limit-f-0000000000000bad-from4 "
+        "'{ type nf_proto . ipv4_addr; flags interval; }'",
+        "nft add element inet calico-exposed " LIMIT_F "-from4 { ipv4 . 11.0.0.1-11.0.0.5 }",
+        "nft add element inet calico-exposed " LIMIT_F "-from4 { ipv6 . 11.0.0.1 }",
+        "nft add element inet calico-exposed " BALANCE4 "-backends { 70000 : 10.0.0.1 . 1 }",
+        "nft add element inet calico-exposed limit6 { udp . 1 : goto " BALANCE6 " }",
+        "nft add element inet calico-exposed hairpin4 { 10.0.0.1 . 10.0.0.2 }",
+        "nft add element inet calico-exposed neighbours4 { 10.0.0.0/24 . 10.0.1.0/24 }",
+        "nft add element inet calico-exposed hostlimit4 { 10.0.0.1 . tcp . 1 : jump " LIMIT_F " }",
+        "nft 'add table inet calico-exposed { flags dormant; }'",
+        "nft 'add chain inet calico-exposed forward { policy drop; }'",
+};
+
 static void changes_of_a_shared_table_are_seen(void **state) {
-        static const char *const elements[] = {
-                "nft delete element inet calico-exposed dnat4 { tcp . 8080 }",
-                "nft add element inet calico-exposed dnat4 { tcp . 1 : 10.0.0.1 . 1 }",
-                "nft add element inet calico-exposed hostrange4 { 10.0.0.0/24 . dccp . 1-9 : 10.0.0.1 }",
-                "nft flush map inet calico-exposed host6",
-                "nft flush set inet calico-exposed profile-web-range4",
-                "nft add element inet calico-exposed endpoint6 { fd00::7 : goto profile-web }",
-                "nft delete element inet calico-exposed limit4 { tcp . 8080 }",
-                "nft add element inet calico-exposed rangelimit6 { udp . 1-2 : goto " LIMIT_I " }",
-                "nft add element inet calico-exposed " LIMIT_F "-from6 { ipv6 . ::/1 }",
-                "nft flush set inet calico-exposed " LIMIT_IL "-interfaces",
-                "nft delete element inet calico-exposed " BALANCE4 "-backends { 1 }",
-                "nft add element inet calico-exposed " BALANCE6_RANGE "-backends { 7 : fd00::7 }",
-                "nft add element inet calico-exposed balance4 { udp . 1 : goto " BALANCE4 " }",
-                "nft flush set inet calico-exposed addresses4",
-                "nft add element inet calico-exposed neighbours6 { fd00:7::/64 . fd00:7::/64 }",
-        };
-        static const char *const skeleton[] = {
-                "nft delete table inet calico-exposed",
-                "nft flush table inet calico-exposed",
-                "nft flush chain inet calico-exposed exposed",
-                "nft flush chain inet calico-exposed profile-web",
-                DELETE_RULE("guard", "saddr"),
-                DELETE_RULE("profile-web", "reply ip6"),
-                REPLACE_RULE("guard", "daddr", "iif != lo ip daddr 127.0.0.0/16 drop"),
-                REPLACE_RULE("postrouting", "@hairpin4",
-                             "ct status dnat ip saddr . ip daddr != @hairpin4 masquerade"),
-                REPLACE_RULE("translate", "@dnat4", "dnat ip to meta l4proto . th sport map @dnat4"),
-                "nft add rule inet calico-exposed exposed drop",
-                "nft insert rule inet calico-exposed forward accept",
-                "nft add chain inet calico-exposed mine",
-                "nft add chain inet calico-exposed profile-mine",
-                "nft add chain inet calico-exposed mine '{ type filter hook input priority 0; }'",
-                "nft add set inet calico-exposed mine '{ type ipv4_addr; }'",
-                "nft add set inet calico-exposed profile-mine-allow4 '{ type ipv4_addr; }'",
-                "nft add element inet calico-exposed neighbours4 { 10.0.0.1-10.0.0.5 . 10.0.0.9 }",
-                "nft add element inet calico-exposed hostrange4 { 10.0.0.1-10.0.0.5 . tcp . 1-9 : 10.0.0.9 }",
-                "nft add element inet calico-exposed profile-web-range4 { 10.0.0.1 . tcp . 7 }",
-                "nft add element inet calico-exposed endpoint4 { 10.0.0.1 : drop }",
-                "nft add element inet calico-exposed endpoint4 { 10.0.0.1 : jump profile-web }",
-                "nft flush chain inet calico-exposed " LIMIT_FIL,
-                "nft flush chain inet calico-exposed allowed",
-                DELETE_RULE(LIMIT_FIL, "oif \"lo\" meta nfproto . ip6"),
-                REPLACE_RULE(LIMIT_I, "iifname", "iifname != @" LIMIT_I "-interfaces goto translate"),
-                REPLACE_RULE(BALANCE4, "numgen",
-                             "meta l4proto tcp dnat ip to numgen inc mod 1 map @" BALANCE4 "-backends"),
-                "nft add rule inet calico-exposed " BALANCE6 " accept",
-                "nft add chain inet calico-exposed limit-f-0000000000000bad",
-                "nft add set inet calico-exposed " LIMIT_F "-interfaces '{ type ifname; }'",
-                "nft add set inet calico-exposed limit-f-0000000000000bad-from4 "
-                "'{ type nf_proto . ipv4_addr; flags interval; }'",
-                "nft add element inet calico-exposed " LIMIT_F "-from4 { ipv4 . 11.0.0.1-11.0.0.5 }",
-                "nft add element inet calico-exposed " LIMIT_F "-from4 { ipv6 . 11.0.0.1 }",
-                "nft add element inet calico-exposed " BALANCE4 "-backends { 70000 : 10.0.0.1 . 1 }",
-                "nft add element inet calico-exposed limit6 { udp . 1 : goto " BALANCE6 " }",
-                "nft add element inet calico-exposed hairpin4 { 10.0.0.1 . 10.0.0.2 }",
-                "nft add element inet calico-exposed neighbours4 { 10.0.0.0/24 . 10.0.1.0/24 }",
-                "nft add element inet calico-exposed hostlimit4 { 10.0.0.1 . tcp . 1 : jump " LIMIT_F " }",
-                "nft 'add table inet calico-exposed { flags dormant; }'",
-                "nft 'add chain inet calico-exposed forward { policy drop; }'",
-        };
         Fixture *fixture = *state;
 
         nft_socket_set_shared(fixture->nft, true);
         want_everything(fixture);
         settle(fixture);
-        for (size_t i = 0; i < ELEMENTSOF(elements); i++)
-                assert_seen_and_healed(fixture, true, elements[i]);
-        for (size_t i = 0; i < ELEMENTSOF(skeleton); i++)
-                assert_seen_and_healed(fixture, false, skeleton[i]);
+        for (size_t i = 0; i < ELEMENTSOF(changes_of_elements); i++)
+                assert_seen_and_healed(fixture, true, changes_of_elements[i]);
+        for (size_t i = 0; i < ELEMENTSOF(changes_of_skeleton); i++)
+                assert_seen_and_healed(fixture, false, changes_of_skeleton[i]);
         run("nft flush ruleset");
         settle(fixture);
         assert_settled(fixture, TABLE_SHARED);

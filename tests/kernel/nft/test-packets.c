@@ -380,7 +380,7 @@ static uint16_t receive_sctp_port(int fd) {
 
         assert_int_equal(poll(&wanted, 1, 5000), 1);
         assert_true(recv(fd, packet, sizeof(packet), 0) >= 20 + 12);
-        memcpy(&port, packet + (packet[0] & 15) * 4 + 2, sizeof(port));
+        memcpy(&port, packet + (size_t) (packet[0] & 15) * 4 + 2, sizeof(port));
         return ntohs(port);
 }
 

@@ -98,7 +98,7 @@ static int first_line(const char *request, ssize_t size)
 
 static void answer_datagram(int fd)
 {
-	struct sockaddr_in6 peer;
+	struct sockaddr_in6 peer = { 0 };
 	socklen_t length = sizeof(peer);
 	char request[REQUEST_MAX], page[256], response[512];
 	ssize_t size = recvfrom(fd, request, sizeof(request), 0, (struct sockaddr *)&peer, &length);
@@ -114,7 +114,7 @@ static void answer_datagram(int fd)
 /* Returns 0 when the connection is at its end. A request is taken to arrive in one piece. */
 static int answer_request(int fd)
 {
-	struct sockaddr_in6 peer;
+	struct sockaddr_in6 peer = { 0 };
 	socklen_t length = sizeof(peer);
 	char request[REQUEST_MAX], page[256], response[512];
 	ssize_t asked = recv(fd, request, sizeof(request), 0);

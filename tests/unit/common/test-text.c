@@ -5,11 +5,11 @@
 #include "common/text.h"
 #include "tests/cmocka.h"
 
-static void check_escape(const char *text, size_t size, size_t room, const char *expected) {
+static void check_escape(const char *text, size_t text_size, size_t room, const char *expected) {
         char buffer[64];
 
         memset(buffer, 'X', sizeof(buffer));
-        assert_ptr_equal(text_escape(text, size, buffer, room), buffer);
+        assert_ptr_equal(text_escape(text, text_size, buffer, room), buffer);
         assert_string_equal(buffer, expected);
         assert_true(strlen(buffer) < room);
         assert_int_equal(buffer[room], 'X');

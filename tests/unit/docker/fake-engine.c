@@ -31,7 +31,7 @@ struct FakeEngine {
         char *path;
         int fd;
         sd_event_source *source;
-        TAILQ_HEAD(, FakeConnection) connections;
+        TAILQ_HEAD(FakeConnections, FakeConnection) connections;
         FakeConnection *stream;
         FakeAnswer answers[_ROUTE_MAX];
         unsigned requests[_ROUTE_MAX];
@@ -105,8 +105,10 @@ static void connection_answer(FakeConnection *connection) {
         }
         if (refused)
                 body = "{\"message\":\"refused by the test\"}\n";
-        else if (!body && connection->route == ROUTE_INSPECT)
-                body = made = make_inspect(connection->path);
+        else if (!body && connection->route == ROUTE_INSPECT) {
+                made = make_inspect(connection->path);
+                body = made;
+        }
         if (!body)
                 body = "";
         if (size == 0 || refused)

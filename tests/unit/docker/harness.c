@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MILLISECONDS 1000
+#define MILLISECONDS UINT64_C(1000)
 #define SECONDS (1000 * MILLISECONDS)
 
 uint64_t harness_now(void) {

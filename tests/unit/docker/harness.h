@@ -56,7 +56,7 @@ void harness_expect_prefix(Harness *harness, const char *prefix);
 /* Runs the loop until the condition holds; fails after a deadline. */
 #define harness_wait(harness, condition)                                                                    \
         do {                                                                                                \
-                uint64_t _deadline = harness_now() + 20 * 1000000;                                          \
+                uint64_t _deadline = harness_now() + 20 * UINT64_C(1000000);                                          \
                 while (!(condition)) {                                                                      \
                         if (harness_now() > _deadline)                                                      \
                                 fail_msg("waited in vain for %s", #condition);                              \

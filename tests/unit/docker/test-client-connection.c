@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SECONDS 1000000
+#define SECONDS UINT64_C(1000000)
 
 static void test_connects(void **state) {
         Harness *harness = *state;

@@ -124,7 +124,7 @@ static void test_huge_label(void **state) {
 
         harness_connect(harness);
         for (unsigned round = 0; round < 3; round++) {
-                send_filled(harness, LABELLED, 8 * 1024 * 1024, "\"}}}\n");
+                send_filled(harness, LABELLED, (size_t) 8 * 1024 * 1024, "\"}}}\n");
                 fake_engine_send_event(harness->engine, EVENT("die", ID_A));
                 harness_expect(harness, "lost: an event is too long");
                 harness_expect(harness, "die aaaa");

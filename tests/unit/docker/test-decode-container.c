@@ -553,7 +553,7 @@ static void test_label_limits(void **state) {
         (void) state;
         check_label_size(CONTAINER_LABEL_SIZE_MAX, false);
         check_label_size(CONTAINER_LABEL_SIZE_MAX + 1, true);
-        check_label_size(8 * 1024 * 1024, true);
+        check_label_size((size_t) 8 * 1024 * 1024, true);
 
         text = repeat("{\"calico.expose", 'x', CONTAINER_LABEL_SIZE_MAX, "\":\"80\",\"calico.expose\":\"81\"}");
         assert_int_equal(decode_row_with("Labels", text, &container), 1);

@@ -26,7 +26,7 @@ static void check_labels(const char *text, const char *expected) {
         char shown[512] = "";
 
         assert_int_equal(decode(text, &image), 1);
-        assert_int_equal(!image.labels, image.n_labels == 0);
+        assert_true(!image.labels == (image.n_labels == 0));
         for (size_t i = 0; i < image.n_labels; i++) {
                 sprintf(shown + strlen(shown), "%s=%s;", image.labels[i].key, image.labels[i].value);
                 assert_int_equal(image.labels[i].value_size, strlen(image.labels[i].value));
