@@ -10,13 +10,13 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "daemon/docker/backoff.h"
 #include "daemon/docker/client-times.h"
 #include "daemon/docker/decode.h"
 #include "daemon/docker/engine.h"
 #include "daemon/docker/inspector.h"
 #include "daemon/docker/lister.h"
 #include "daemon/docker/socket-watch.h"
+#include "daemon/http/backoff.h"
 
 #define MILLISECONDS UINT64_C(1000)
 #define SECONDS (1000 * MILLISECONDS)

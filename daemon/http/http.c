@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/docker/http.h"
+#include "daemon/http/http.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <sys/queue.h>
 #include <sys/un.h>
 
-#include "daemon/docker/decode.h"
-#include "daemon/docker/splitter.h"
+#include "daemon/http/buffer.h"
+#include "daemon/http/error.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
 /* Of the body of an answer that is an error: enough for any message, which is cut again when it is shown. */
@@ -66,7 +66,7 @@ static unsigned request_status(HttpRequest *request) {
 static void describe_status(HttpRequest *request) {
         char message[HTTP_REASON_SIZE - 32];
 
-        docker_error_decode(request->error_body.text ? request->error_body.text : "", request->error_body.size, message,
+        http_error_decode(request->error_body.text ? request->error_body.text : "", request->error_body.size, message,
                             sizeof(message));
         request->result.error = -EREMOTEIO;
         snprintf(request->reason, sizeof(request->reason), "answered with status %u: %s", request->result.status,
