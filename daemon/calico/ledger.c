@@ -2,6 +2,7 @@
 #include "daemon/calico/ledger.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/array.h"
@@ -124,16 +125,34 @@ int ledger_set_holders(LedgerEntry *entry, const LedgerInput *input) {
         return 0;
 }
 
+/* True if it must be known first what was written after this index. */
+static bool must_ask(const LedgerInput *input, uint64_t after, LedgerPlan *plan) {
+        if (input->history == LEDGER_HISTORY_LOST ||
+            (input->history == LEDGER_HISTORY_TOLD && input->asked <= after))
+                return false;
+        plan->step = LEDGER_ASK;
+        plan->after = after;
+        return true;
+}
+
 /* The change that is under way. */
 
 static uint64_t hash_text(const char *text) {
         return hash_bytes(HASH_START, text, strlen(text));
 }
 
+/* What is written here must not be taken for what a person may write at the same moment. A rule that is added stands
+ * there without the blanks that Python puts; a text from which one was taken out ends with a newline. */
 static int apply_change(const LedgerChange *change, const char *text, char **ret) {
+        _cleanup_free_ char *edited = NULL;
+        int r;
+
         if (change->kind == LEDGER_CHANGE_ADD)
                 return profile_rules_append(text, strlen(text), &change->rule, ret);
-        return profile_rules_remove(text, strlen(text), &change->rule, ret) == 1 ? 0 : -EBADMSG;
+        r = profile_rules_remove(text, strlen(text), &change->rule, &edited);
+        if (r <= 0)
+                return r < 0 ? r : -EBADMSG;
+        return asprintf(ret, "%s\n", edited) < 0 ? -ENOMEM : 0;
 }
 
 /* It was made at that index, or it never will be. */
@@ -159,6 +178,15 @@ static int abandon_change(Ledger *ledger) {
         entry->owner = LEDGER_THEIRS;
         ledger->change = (LedgerChange) {};
         return 0;
+}
+
+static int finish_by_history(Ledger *ledger, const LedgerInput *input) {
+        const LedgerEvent *event = input->events, *end = event + input->n_events;
+
+        while (event < end && event->index <= ledger->change.after)
+                event++;
+        return finish_change(ledger, event < end && event->now && hash_text(event->now) == ledger->change.value,
+                             event < end ? event->index : 0);
 }
 
 /* The rules are as they were when the change was decided on: it is made, now, by whoever comes. */
@@ -190,18 +218,12 @@ static int settle_change(Ledger *ledger, const LedgerInput *input, LedgerPlan *p
                 return finish_change(ledger, false, 0);
         if (hash_text(input->text) == ledger->change.value)
                 return finish_change(ledger, true, input->index);
-        switch (input->history) {
-        case LEDGER_HISTORY_FOUND:
-                return finish_change(
-                        ledger, input->history_text && hash_text(input->history_text) == ledger->change.value,
-                        input->history_index);
-        case LEDGER_HISTORY_LOST:
-                plan->uncertain = true;
-                return abandon_change(ledger);
-        default:
-                plan->step = LEDGER_ASK;
+        if (must_ask(input, ledger->change.after, plan))
                 return 0;
-        }
+        if (input->history == LEDGER_HISTORY_TOLD)
+                return finish_by_history(ledger, input);
+        plan->uncertain = true;
+        return abandon_change(ledger);
 }
 
 /* What others wrote meanwhile. */
@@ -241,7 +263,22 @@ static int observe(LedgerEntry *entry, const LedgerEvent *event) {
         return 0;
 }
 
-static int observe_all(Ledger *ledger, const LedgerInput *input) {
+/* From where on writes matter that were not seen yet; input->index: none. */
+static uint64_t find_unseen(const Ledger *ledger, const LedgerInput *input) {
+        uint64_t from = input->index;
+
+        for (size_t i = 0; i < ledger->n_entries; i++)
+                if (ledger->entries[i].owner != LEDGER_THEIRS)
+                        from = MIN(from, ledger->entries[i].since);
+        return MAX(from, input->known);
+}
+
+static int observe_all(Ledger *ledger, const LedgerInput *input, LedgerPlan *plan) {
+        uint64_t from = find_unseen(ledger, input);
+
+        if (input->text && from < input->index && must_ask(input, from, plan))
+                return 0;
+        plan->known = input->index;
         for (size_t i = 0; i < input->n_events; i++)
                 for (size_t k = 0; k < ledger->n_entries; k++) {
                         int r = observe(&ledger->entries[k], &input->events[i]);
@@ -296,9 +333,8 @@ static int judge(Ledger *ledger, LedgerEntry *entry, const LedgerInput *input, b
                 ledger_remove_entry(ledger, entry);
                 return 1;
         }
-        /* One that was removed and is back is a person's only if the watch does not say otherwise, in time. */
-        if (entry->n_holders > 0 &&
-            (copies == 0 || (entry->owner == LEDGER_REMOVED && entry->since <= input->settled)))
+        if ((entry->owner == LEDGER_OURS && copies == 0) ||
+            (entry->owner == LEDGER_REMOVED && copies > 0 && entry->n_holders > 0))
                 entry->owner = LEDGER_THEIRS;
         if (!readable || ledger->change.kind != LEDGER_CHANGE_NONE)
                 return 0;
@@ -337,7 +373,7 @@ static int store_if_changed(const Ledger *ledger, const char *before, LedgerPlan
 
 int ledger_plan(Ledger *ledger, const LedgerInput *input, LedgerPlan *ret) {
         _cleanup_free_ char *before = ledger_encode(ledger);
-        LedgerPlan plan = { .step = LEDGER_DONE };
+        LedgerPlan plan = { .step = LEDGER_DONE, .known = input->known };
         int r = 0;
 
         if (!before)
@@ -345,8 +381,8 @@ int ledger_plan(Ledger *ledger, const LedgerInput *input, LedgerPlan *ret) {
         if (ledger->change.kind != LEDGER_CHANGE_NONE)
                 r = settle_change(ledger, input, &plan);
         if (r >= 0 && plan.step == LEDGER_DONE && ledger->change.kind == LEDGER_CHANGE_NONE) {
-                r = observe_all(ledger, input);
-                if (r >= 0)
+                r = observe_all(ledger, input, &plan);
+                if (r >= 0 && plan.step == LEDGER_DONE)
                         r = judge_all(ledger, input);
         }
         if (r >= 0 && plan.step == LEDGER_DONE)

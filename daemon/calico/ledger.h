@@ -14,7 +14,8 @@
  * profile P, /calico/v1/policy/profile/P/rules, there is P's ledger, /calico-exposed/v1/profile/P, where neither Felix
  * nor calicoctl looks. Both are only ever written with compare-and-swap, and one step follows from what the two keys
  * say now, whoever wrote them: ledger_plan() is that step. A daemon that dies between any two writes leaves nothing
- * that the next look, its own or another host's, does not carry on with.
+ * that the next look, its own or another host's, does not carry on with. What was written since the last look is
+ * replayed from etcd's history, write by write, before anything is decided.
  *
  * The ledger names, for each rule that an exposure needs, the holders ("<host>/<endpoint>"), and who owns the copy in
  * the profile:
@@ -32,10 +33,10 @@
  *
  * After 1, whoever comes by (this daemon restarted, or another host's that wants something of the same profile) can
  * tell what happened: rules still at `after`: not written, so it writes the same text itself; of two that do, one wins,
- * and it does not matter which. Rules beyond `after`: the first write after it decides, which etcd's history tells:
- * write 2 if it has the hash, else somebody else's, and then write 2 has failed and cannot succeed any more. Only when
- * this history is gone too (1,000 writes later) it cannot be known; then the rule counts as theirs, and stays: rather
- * one rule too many than a person's rule lost.
+ * and it does not matter which. Rules beyond `after`: the first write after it decides: write 2 if it has the hash, else
+ * somebody else's, and then write 2 has failed and cannot succeed any more. Only when etcd's history is gone (1,000
+ * writes later) it cannot be known; then the rule counts as theirs, and stays: rather one rule too many than a person's
+ * rule lost.
  *
  * calicoctl 0.19 reads the rules, and writes them back without compare-and-swap. That can
  * - lose our rule: the next look at the profile finds it missing, and as it is needed, it is put in again;
@@ -108,7 +109,7 @@ typedef struct LedgerNeed {
         const char *holder; /* "<our host>/<endpoint>" */
 } LedgerNeed;
 
-/* One write of the rules, as the watch told it. Texts are NULL where there was, or is, none. */
+/* One write of the rules. Texts are NULL where there was, or is, none. */
 typedef struct LedgerEvent {
         uint64_t index;
         const char *before, *now;
@@ -116,7 +117,7 @@ typedef struct LedgerEvent {
 
 typedef enum LedgerHistory {
         LEDGER_HISTORY_UNASKED,
-        LEDGER_HISTORY_FOUND, /* the first write after change.after: history_index, history_text (NULL: a deletion) */
+        LEDGER_HISTORY_TOLD, /* the events are all that was written after the index `asked` */
         LEDGER_HISTORY_LOST,
 } LedgerHistory;
 
@@ -130,25 +131,27 @@ typedef struct LedgerInput {
         /* The rules, read after the ledger. */
         const char *text; /* terminated; NULL: there is no such profile */
         uint64_t index;
-        const LedgerEvent *events; /* since the last look, in order */
-        size_t n_events;
+        uint64_t known;   /* writes up to this one were seen at an earlier look, or are our own; 0 at first */
         uint64_t settled; /* what was removed up to this index needs no watching any more */
 
         LedgerHistory history;
-        uint64_t history_index;
-        const char *history_text;
+        uint64_t asked;
+        const LedgerEvent *events; /* in order, up to `index` */
+        size_t n_events;
 } LedgerInput;
 
 typedef enum LedgerStep {
-        LEDGER_DONE,   /* nothing to do: all is as it must be, as far as the rules can be read */
-        LEDGER_STORE,  /* write the ledger: text, or delete it (NULL) */
-        LEDGER_EDIT,   /* write the rules: text, if they are at input->index */
-        LEDGER_ASK,    /* find the first write of the rules after change.after */
+        LEDGER_DONE,  /* nothing to do: all is as it must be, as far as the rules can be read */
+        LEDGER_STORE, /* write the ledger: text, or delete it (NULL) */
+        LEDGER_EDIT,  /* write the rules: text, if they are at input->index */
+        LEDGER_ASK,   /* find what was written to the rules after the index `after` */
 } LedgerStep;
 
 typedef struct LedgerPlan {
         LedgerStep step;
         char *text;     /* the caller's */
+        uint64_t after;
+        uint64_t known; /* what to give as `known` once this step is done */
         bool uncertain; /* the history that would have told whose a rule is was lost: it counts as theirs */
 } LedgerPlan;
 
