@@ -62,9 +62,23 @@ bool ledger_names_host(const Ledger *ledger, const char *host) {
         return false;
 }
 
+bool ledger_has_holder(const Ledger *ledger, const ProfileRule *rule, const char *holder) {
+        size_t at = array_lower_bound(rule, ledger->entries, ledger->n_entries, sizeof(*ledger->entries), entry_compare);
+        const LedgerEntry *entry = &ledger->entries[at];
+        size_t i;
+
+        if (at == ledger->n_entries || rule_compare(rule, &entry->rule) != 0)
+                return false;
+        i = array_lower_bound(holder, entry->holders, entry->n_holders, sizeof(*entry->holders), holder_compare);
+        return i < entry->n_holders && strcmp(entry->holders[i], holder) == 0;
+}
+
 static bool is_needed(const LedgerInput *input, const ProfileRule *rule, const char *holder) {
         for (size_t i = 0; i < input->n_needs; i++)
                 if (rule_compare(&input->needs[i].rule, rule) == 0 && strcmp(input->needs[i].holder, holder) == 0)
+                        return true;
+        for (size_t i = 0; i < input->n_keep; i++)
+                if (strcmp(input->keep[i], holder) == 0)
                         return true;
         return false;
 }

@@ -103,16 +103,18 @@ static inline bool ledger_is_empty(const Ledger *ledger) {
 
 /* Whether a holder is one of this host, in any entry. */
 bool ledger_names_host(const Ledger *ledger, const char *host);
+/* Whether this holder needs the rule. */
+bool ledger_has_holder(const Ledger *ledger, const ProfileRule *rule, const char *holder);
 
 typedef struct LedgerNeed {
         ProfileRule rule;
-        const char *holder; /* "<our host>/<endpoint>" */
+        char *holder; /* "<our host>/<endpoint>" */
 } LedgerNeed;
 
 /* One write of the rules. Texts are NULL where there was, or is, none. */
 typedef struct LedgerEvent {
         uint64_t index;
-        const char *before, *now;
+        char *before, *now;
 } LedgerEvent;
 
 typedef enum LedgerHistory {
@@ -125,6 +127,8 @@ typedef struct LedgerInput {
         const char *host; /* our own name */
         const LedgerNeed *needs;
         size_t n_needs;
+        const char *const *keep; /* holders of ours that stay where they are, though not needed */
+        size_t n_keep;
         bool (*is_gone)(void *userdata, const char *host); /* another host's share was given up */
         void *userdata;
 

@@ -281,7 +281,8 @@ int http_new(sd_event *event, const HttpPeer *peer, Http **ret) {
         if (curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted) != CURLM_OK ||
             curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
             curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted) != CURLM_OK ||
-            curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK)
+            curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK ||
+            curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long) peer->connections) != CURLM_OK)
                 return -ENOMEM;
         *ret = TAKE_PTR(http);
         return 0;

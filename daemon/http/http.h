@@ -26,6 +26,7 @@ typedef struct HttpPeer {
         const char *key_file;
         const char *user; /* basic authentication, with the password */
         const char *password;
+        unsigned connections; /* at the same time at most, beyond which requests wait; 0: as many as there are requests */
 } HttpPeer;
 
 typedef struct HttpResult {

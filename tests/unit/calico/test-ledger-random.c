@@ -26,7 +26,7 @@ static const ProfileRule rules[N_RULES] = {
         { .protocol = PROTOCOL_TCP, .ports = { 443, 443 } },
 };
 static const char *const hosts[N_HOSTS] = { "node1", "node2", "node3" };
-static const char *const holders[N_HOSTS] = { "node1/aa", "node2/bb", "node3/cc" };
+static char holders[N_HOSTS][16] = { "node1/aa", "node2/bb", "node3/cc" };
 
 /* The store: each write of the rules is kept, as etcd's history and the watch have it. */
 
