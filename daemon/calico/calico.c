@@ -435,7 +435,7 @@ static void tell_outcomes(Calico *calico) {
 
                 if (*want->target)
                         judge_want(calico, want);
-                else if (!is_synced(calico))
+                else if (!is_synced(calico) && want->state == CALICO_PENDING)
                         snprintf(want->reason, sizeof(want->reason), "%s",
                                  *calico->reason ? calico->reason : "Calico's datastore was not read yet");
                 if (want->told && want->told_state == want->state && strcmp(want->told_reason, want->reason) == 0)
