@@ -85,11 +85,13 @@ static void describe_status(HttpRequest *request) {
 }
 
 static void describe_connect(HttpRequest *request) {
+        const char *path = request->http->socket_path;
         long error = 0;
 
         (void) curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &error);
         request->result.error = error > 0 ? -(int) error : -ECONNREFUSED;
-        snprintf(request->reason, sizeof(request->reason), "cannot connect to %s: %s", request->http->socket_path ?: request->http->base, strerror(-request->result.error));
+        snprintf(request->reason, sizeof(request->reason), "cannot connect%s%s: %s", path ? " to " : "", path ?: "",
+                 strerror(-request->result.error));
 }
 
 static void describe_failure(HttpRequest *request, CURLcode code) {
