@@ -132,6 +132,8 @@ typedef struct LedgerInput {
         bool (*is_gone)(void *userdata, const char *host); /* another host's share was given up */
         void *userdata;
 
+        uint64_t ledger_index; /* the ledger's own; 0: there is none */
+
         /* The rules, read after the ledger. */
         const char *text; /* terminated; NULL: there is no such profile */
         uint64_t index;

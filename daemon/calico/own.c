@@ -200,7 +200,7 @@ int own_plan(Ledger *ledger, const LedgerInput *input, const char *name, const O
                 ledger->change = (LedgerChange) { .kind = LEDGER_CHANGE_DELETE, .after = keys[OWN_RULES].index };
         if (ledger->change.kind == LEDGER_CHANGE_DELETE) {
                 deleting = plan_deletion(ledger, keys, directory, &plan);
-                if (!deleting)
+                if (!deleting && (ledger->n_entries > 0 || input->settled >= input->ledger_index))
                         ledger->change = (LedgerChange) {};
         }
         /* What is said in the ledger comes before what is done. */

@@ -20,7 +20,8 @@
  *   take:  ledger names the endpoint; profile is made if it is not there; profile is appended to the endpoint's record.
  *   give:  profile is taken out of the record; ledger drops the endpoint (a record that is gone holds nothing).
  *   last:  ledger says `delete` and the rules' index; rules, tags, labels, each if it still is as it was read (another
- *          host that has finished this and made the profile anew has new ones); the directory; the ledger.
+ *          host that has finished this and made the profile anew has new ones); the directory. After a while, in which
+ *          a write may still arrive that a daemon sent before it was killed, all this once more, and the ledger.
  *
  * A daemon that dies in between leaves a holder too many or a deletion unfinished, never an endpoint with a profile
  * that nobody vouches for: the next look, after its restart, or of any host that wants the same profile, goes on.

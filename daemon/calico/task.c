@@ -160,9 +160,13 @@ static void lose(Task *task) {
                 set_timer(task, backoff_next(&task->backoff, random_number()));
 }
 
-static uint64_t find_removed(const Ledger *ledger) {
+/* The index up to which something was removed that must be looked at once more. */
+static uint64_t find_removed(const Task *task) {
+        const Ledger *ledger = &task->ledger;
         uint64_t since = 0;
 
+        if (ledger->change.kind == LEDGER_CHANGE_DELETE)
+                return task->ledger_index;
         for (size_t i = 0; i < ledger->n_entries; i++)
                 if (ledger->entries[i].owner == LEDGER_REMOVED)
                         since = MAX(since, ledger->entries[i].since);
@@ -171,7 +175,7 @@ static uint64_t find_removed(const Ledger *ledger) {
 
 /* Nothing is left to be done; what was removed is looked at once more, later. */
 static void rest(Task *task, CalicoState state, const char *reason) {
-        uint64_t removed = find_removed(&task->ledger);
+        uint64_t removed = find_removed(task);
 
         clear_step(task);
         clear_history(task);
@@ -412,6 +416,7 @@ static LedgerInput make_input(Task *task) {
                 .n_keep = task->needs.n_keep,
                 .is_gone = is_gone,
                 .userdata = task,
+                .ledger_index = task->ledger_index,
                 .text = task->keys[OWN_RULES].text,
                 .index = task->keys[OWN_RULES].index,
                 .known = task->known,

@@ -20,7 +20,7 @@
 #define OTHERS_MAX 4096
 
 static const char *const profiles[N_PROFILES] = { "web", "db" };
-static const uint16_t ports[N_PORTS] = { 80, 443, 8080 };
+static const uint16_t ports[N_PORTS] = { 80, 443, 5000 };
 /* One of each profile on each host. */
 static const char *const endpoints[HOSTS_MAX][N_PROFILES] = { { "e1", "f1" }, { "e2", "f2" }, { "e3", "f3" } };
 
