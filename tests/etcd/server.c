@@ -95,6 +95,10 @@ void server_kill(Server *server, int signal) {
         server->pid = 0;
 }
 
+void server_reap(pid_t pid) {
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 void server_done(Server *server) {
         server_kill(server, SIGKILL);
         if (*server->directory)

@@ -23,5 +23,7 @@ void server_start(Server *server, unsigned port, bool tls);
 void server_kill(Server *server, int signal);
 void server_run(Server *server);
 void server_wait_ready(const Server *server);
+/* Waits for another child of the test. */
+void server_reap(pid_t pid);
 /* Ends it, and removes all. */
 void server_done(Server *server);
