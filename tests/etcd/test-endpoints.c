@@ -19,6 +19,13 @@ static void expect(Cluster *cluster, size_t i, const char *what) {
         assert_string_equal(host->endpoints[i], what);
 }
 
+static bool was_told(const Host *host, const char *what) {
+        for (size_t i = 0; i < host->n_endpoints; i++)
+                if (strcmp(host->endpoints[i], what) == 0)
+                        return true;
+        return false;
+}
+
 static void test_both_networks(void **state) {
         Cluster *cluster = *state;
         Host *host;
@@ -94,10 +101,8 @@ static void test_history_gone(void **state) {
         put_libnetwork_endpoint(cluster, "node1", "e4", "192.168.0.4", "");
         for (unsigned i = 0; i < 1100; i++)
                 api_put(&cluster->server, "/busy", "x");
-        cluster_wait(cluster, strcmp(host->endpoints[host->n_endpoints - 1], "e4 192.168.0.4 ") == 0);
-        assert_in_range(host->n_endpoints, 6, 7);
-        assert_string_equal(host->endpoints[host->n_endpoints - 3], "e2 192.168.0.8 ");
-        assert_string_equal(host->endpoints[host->n_endpoints - 2], "-e3");
+        cluster_wait(cluster, was_told(host, "e2 192.168.0.8 ") && was_told(host, "-e3") &&
+                                      was_told(host, "e4 192.168.0.4 "));
         assert_int_equal(host->disconnected, 0);
 }
 
