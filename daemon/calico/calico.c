@@ -351,7 +351,8 @@ static bool is_right(const Endpoint *endpoint) {
                 if (!endpoint_has_profile(endpoint, endpoint->wanted[i]))
                         return false;
         for (size_t i = 0; i < endpoint->record.n_profiles; i++)
-                if (own_profile_is(endpoint->record.profiles[i]) && !endpoint_wants(endpoint, endpoint->record.profiles[i]))
+                if (own_profile_is(endpoint->record.profiles[i]) &&
+                    !endpoint_wants(endpoint, endpoint->record.profiles[i]))
                         return false;
         return true;
 }
@@ -676,7 +677,7 @@ CalicoOutcome calico_get_outcome(const Calico *calico, size_t i) {
                 .state = want->state,
                 .profile = want->target,
                 .reason = want->reason,
-                .warning = rule_get_trouble(&want->rules[0]),
+                .warning = profile_rule_get_trouble(&want->rules[0]),
         };
 }
 
@@ -715,7 +716,7 @@ void calico_foreach_holder(const Calico *calico, size_t i, void (*handler)(void 
         const Ledger *ledger = task ? task_get_ledger(task) : NULL;
 
         for (size_t k = 0; ledger && k < ledger->n_entries; k++)
-                if (rule_compare(&ledger->entries[k].rule, &calico->wants[i].rules[0]) == 0)
+                if (profile_rule_compare(&ledger->entries[k].rule, &calico->wants[i].rules[0]) == 0)
                         for (size_t n = 0; n < ledger->entries[k].n_holders; n++)
                                 handler(userdata, ledger->entries[k].holders[n]);
 }

@@ -11,8 +11,8 @@
 
 /* Calico's datastore (calico-containers 0.19: etcd's v2 API), in the caller's event loop. Nothing here blocks, and
  * nothing here knows of Docker or nftables. It says what the endpoint records of our host hold, and makes the profiles
- * allow what the caller needs (how, and how it is undone: ledger.h, own.h). While the datastore is away everything stays
- * as it was said last; what is needed is made good when it is back. */
+ * allow what the caller needs (how, and how it is undone: ledger.h, own.h). While the datastore is away everything
+ * stays as it was said last; what is needed is made good when it is back. */
 
 typedef enum CalicoScope {
         CALICO_SCOPE_ENDPOINT, /* a profile of our own for each exposed port, appended to the endpoint's */

@@ -28,7 +28,7 @@ static void write_entry(FILE *file, const LedgerEntry *entry) {
         char rule[RULE_TEXT_SIZE];
 
         fprintf(file, "{\"rule\":%s,\"owner\":\"%s\",\"since\":%" PRIu64 ",\"needed_by\":[",
-                rule_format(&entry->rule, rule), owner_names[entry->owner], entry->since);
+                profile_rule_format(&entry->rule, rule), owner_names[entry->owner], entry->since);
         for (size_t i = 0; i < entry->n_holders; i++)
                 fprintf(file, "%s\"%s\"", i > 0 ? "," : "", entry->holders[i]);
         fputs("]}", file);
@@ -39,7 +39,7 @@ static void write_change(FILE *file, const LedgerChange *change) {
 
         fprintf(file, ",\"change\":{\"what\":\"%s\"", change_names[change->kind]);
         if (change->kind != LEDGER_CHANGE_DELETE)
-                fprintf(file, ",\"rule\":%s,\"value\":\"%016" PRIx64 "\"", rule_format(&change->rule, rule),
+                fprintf(file, ",\"rule\":%s,\"value\":\"%016" PRIx64 "\"", profile_rule_format(&change->rule, rule),
                         change->value);
         fprintf(file, ",\"after\":%" PRIu64 "}", change->after);
 }
@@ -123,7 +123,7 @@ static int decode_entry(const cJSON *json, Ledger *ledger) {
         int owner;
 
         owner = find_name(owner_names, _LEDGER_OWNER_MAX, json_text(json, "owner"));
-        if (owner < 0 || rule_decode(json_member(json, "rule"), &rule) < 0)
+        if (owner < 0 || profile_rule_decode(json_member(json, "rule"), &rule) < 0)
                 return -EBADMSG;
         entry = ledger_get_entry(ledger, &rule);
         if (!entry)
@@ -146,7 +146,7 @@ static int decode_change(const cJSON *json, LedgerChange *ret) {
                 return -EBADMSG;
         change.kind = (LedgerChangeKind) kind;
         if (kind != LEDGER_CHANGE_DELETE &&
-            (rule_decode(json_member(json, "rule"), &change.rule) < 0 || !value || strlen(value) != 16 ||
+            (profile_rule_decode(json_member(json, "rule"), &change.rule) < 0 || !value || strlen(value) != 16 ||
              sscanf(value, "%16" SCNx64, &change.value) != 1))
                 return -EBADMSG;
         *ret = change;

@@ -9,7 +9,7 @@
 #include "daemon/model/hash.h"
 
 static int entry_compare(const void *key, const void *item) {
-        return rule_compare(key, &((const LedgerEntry *) item)->rule);
+        return profile_rule_compare(key, &((const LedgerEntry *) item)->rule);
 }
 
 static int holder_compare(const void *key, const void *item) {
@@ -29,10 +29,18 @@ void ledger_done(Ledger *ledger) {
         *ledger = (Ledger) {};
 }
 
-LedgerEntry *ledger_get_entry(Ledger *ledger, const ProfileRule *rule) {
-        size_t at = array_lower_bound(rule, ledger->entries, ledger->n_entries, sizeof(*ledger->entries), entry_compare);
+static size_t find_entry(const Ledger *ledger, const ProfileRule *rule) {
+        return array_lower_bound(rule, ledger->entries, ledger->n_entries, sizeof(*ledger->entries), entry_compare);
+}
 
-        if (at == ledger->n_entries || rule_compare(rule, &ledger->entries[at].rule) != 0) {
+static size_t find_holder(const LedgerEntry *entry, const char *holder) {
+        return array_lower_bound(holder, entry->holders, entry->n_holders, sizeof(*entry->holders), holder_compare);
+}
+
+LedgerEntry *ledger_get_entry(Ledger *ledger, const ProfileRule *rule) {
+        size_t at = find_entry(ledger, rule);
+
+        if (at == ledger->n_entries || profile_rule_compare(rule, &ledger->entries[at].rule) != 0) {
                 if (array_insert_gap(&ledger->entries, &ledger->n_entries, &ledger->capacity, at,
                                      sizeof(*ledger->entries)) < 0)
                         return NULL;
@@ -63,19 +71,20 @@ bool ledger_names_host(const Ledger *ledger, const char *host) {
 }
 
 bool ledger_has_holder(const Ledger *ledger, const ProfileRule *rule, const char *holder) {
-        size_t at = array_lower_bound(rule, ledger->entries, ledger->n_entries, sizeof(*ledger->entries), entry_compare);
+        size_t at = find_entry(ledger, rule);
         const LedgerEntry *entry = &ledger->entries[at];
         size_t i;
 
-        if (at == ledger->n_entries || rule_compare(rule, &entry->rule) != 0)
+        if (at == ledger->n_entries || profile_rule_compare(rule, &entry->rule) != 0)
                 return false;
-        i = array_lower_bound(holder, entry->holders, entry->n_holders, sizeof(*entry->holders), holder_compare);
+        i = find_holder(entry, holder);
         return i < entry->n_holders && strcmp(entry->holders[i], holder) == 0;
 }
 
 static bool is_needed(const LedgerInput *input, const ProfileRule *rule, const char *holder) {
         for (size_t i = 0; i < input->n_needs; i++)
-                if (rule_compare(&input->needs[i].rule, rule) == 0 && strcmp(input->needs[i].holder, holder) == 0)
+                if (profile_rule_compare(&input->needs[i].rule, rule) == 0 &&
+                    strcmp(input->needs[i].holder, holder) == 0)
                         return true;
         for (size_t i = 0; i < input->n_keep; i++)
                 if (strcmp(input->keep[i], holder) == 0)
@@ -99,7 +108,7 @@ static bool counts(const LedgerInput *input, const ProfileRule *rule, const char
 }
 
 static int add_holder(LedgerEntry *entry, const char *holder) {
-        size_t at = array_lower_bound(holder, entry->holders, entry->n_holders, sizeof(*entry->holders), holder_compare);
+        size_t at = find_holder(entry, holder);
         _cleanup_free_ char *copy = NULL;
         int r;
 
@@ -131,7 +140,7 @@ int ledger_set_holders(LedgerEntry *entry, const LedgerInput *input) {
         for (size_t i = 0; i < input->n_needs; i++) {
                 int r = 0;
 
-                if (rule_compare(&input->needs[i].rule, &entry->rule) == 0)
+                if (profile_rule_compare(&input->needs[i].rule, &entry->rule) == 0)
                         r = add_holder(entry, input->needs[i].holder);
                 if (r < 0)
                         return r;

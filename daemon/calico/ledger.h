@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "daemon/calico/record.h"
-#include "daemon/calico/rule.h"
+#include "daemon/calico/profile-rule.h"
 
 /* Who needs which rule of a profile, on all hosts, and which of these rules are ours. Pure.
  *
@@ -33,10 +33,10 @@
  *
  * After 1, whoever comes by (this daemon restarted, or another host's that wants something of the same profile) can
  * tell what happened: rules still at `after`: not written, so it writes the same text itself; of two that do, one wins,
- * and it does not matter which. Rules beyond `after`: the first write after it decides: write 2 if it has the hash, else
- * somebody else's, and then write 2 has failed and cannot succeed any more. Only when etcd's history is gone (1,000
- * writes later) it cannot be known; then the rule counts as theirs, and stays: rather one rule too many than a person's
- * rule lost.
+ * and it does not matter which. Rules beyond `after`: the first write after it decides: write 2 if it has the hash,
+ * else somebody else's, and then write 2 has failed and cannot succeed any more. Only when etcd's history is gone
+ * (1,000 writes later) it cannot be known; then the rule counts as theirs, and stays: rather one rule too many than a
+ * person's rule lost.
  *
  * calicoctl 0.19 reads the rules, and writes them back without compare-and-swap. That can
  * - lose our rule: the next look at the profile finds it missing, and as it is needed, it is put in again;

@@ -288,7 +288,7 @@ static int item_is_rule(const Span *item, const ProfileRule *rule) {
         _cleanup_(json_freep) cJSON *json = NULL;
         int r = json_parse(item->text, item->size, &json);
 
-        return r == -ENOMEM ? r : r < 0 ? 0 : rule_matches(rule, json);
+        return r == -ENOMEM ? r : r < 0 ? 0 : profile_rule_matches(rule, json);
 }
 
 /* On to the next inbound rule that is this one, or that is not. Returns 1, 0 at the end, -ENOMEM. */
@@ -327,7 +327,7 @@ int profile_rules_append(const char *text, size_t size, const ProfileRule *rule,
         r = find_rules(text, size, &whole, &inbound, reason);
         if (r < 0)
                 return r;
-        edited = span_append_item(&whole, &inbound, rule_format(rule, value));
+        edited = span_append_item(&whole, &inbound, profile_rule_format(rule, value));
         if (!edited)
                 return -ENOMEM;
         *ret = edited;
@@ -406,7 +406,7 @@ char *profile_rules_make(const char *profile, const ProfileRule *rules, size_t n
                 return NULL;
         fprintf(file, "{\"id\":\"%s\",\"inbound_rules\":[", profile);
         for (size_t i = 0; i < n_rules; i++)
-                fprintf(file, "%s%s", i > 0 ? "," : "", rule_format(&rules[i], value));
+                fprintf(file, "%s%s", i > 0 ? "," : "", profile_rule_format(&rules[i], value));
         fputs("],\"outbound_rules\":[]}", file);
         if (fclose(file) != 0) {
                 free(text);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "common/macros.h"
-#include "daemon/calico/rule.h"
+#include "daemon/calico/profile-rule.h"
 
 /* The records that calico-containers 0.19 keeps below /calico/v1: endpoints, and the rules of profiles. Pure: texts to
  * values, and edits of texts. An edit changes the one list that it is about; all other bytes stay (span.h).

@@ -79,7 +79,7 @@ static bool needs_equal(const TaskNeeds *a, const TaskNeeds *b) {
         if (a->n_needs != b->n_needs || a->n_keep != b->n_keep)
                 return false;
         for (size_t i = 0; i < a->n_needs; i++)
-                if (rule_compare(&a->needs[i].rule, &b->needs[i].rule) != 0 ||
+                if (profile_rule_compare(&a->needs[i].rule, &b->needs[i].rule) != 0 ||
                     strcmp(a->needs[i].holder, b->needs[i].holder) != 0)
                         return false;
         for (size_t i = 0; i < a->n_keep; i++)

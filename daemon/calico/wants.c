@@ -47,7 +47,7 @@ bool want_equal(const Want *a, const Want *b) {
             strcmp(a->profile ?: "", b->profile ?: "") != 0)
                 return false;
         for (size_t i = 0; i < a->n_rules; i++)
-                if (rule_compare(&a->rules[i], &b->rules[i]) != 0)
+                if (profile_rule_compare(&a->rules[i], &b->rules[i]) != 0)
                         return false;
         return true;
 }
@@ -165,7 +165,7 @@ int wanted_keep(Wanted *wanted, const char *profile, const char *host, const cha
 
 static int need_compare(const void *a, const void *b) {
         const LedgerNeed *x = a, *y = b;
-        int r = rule_compare(&x->rule, &y->rule);
+        int r = profile_rule_compare(&x->rule, &y->rule);
 
         return r != 0 ? r : strcmp(x->holder, y->holder);
 }

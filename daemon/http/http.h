@@ -26,7 +26,7 @@ typedef struct HttpPeer {
         const char *key_file;
         const char *user; /* basic authentication, with the password */
         const char *password;
-        unsigned connections; /* at the same time at most, beyond which requests wait; 0: as many as there are requests */
+        unsigned connections; /* at the same time at most, beyond which requests wait; 0: no limit */
 } HttpPeer;
 
 typedef struct HttpResult {

@@ -27,17 +27,17 @@ typedef struct ProfileRule {
 #define RULE_TEXT_SIZE 256
 
 /* Total order. */
-int rule_compare(const ProfileRule *a, const ProfileRule *b);
+int profile_rule_compare(const ProfileRule *a, const ProfileRule *b);
 
 /* Writes the JSON into the buffer and returns it. */
-const char *rule_format(const ProfileRule *rule, char buffer[static RULE_TEXT_SIZE]);
+const char *profile_rule_format(const ProfileRule *rule, char buffer[static RULE_TEXT_SIZE]);
 
 /* Whether the JSON is this rule: equal as dictionaries, whatever the order of its keys; keys that are null do not
  * count. */
-bool rule_matches(const ProfileRule *rule, const cJSON *json);
+bool profile_rule_matches(const ProfileRule *rule, const cJSON *json);
 
-/* Reads what rule_format() writes. Returns 0 or -EBADMSG. */
-int rule_decode(const cJSON *json, ProfileRule *ret);
+/* Reads what profile_rule_format() writes. Returns 0 or -EBADMSG. */
+int profile_rule_decode(const cJSON *json, ProfileRule *ret);
 
 /* NULL, or what calicoctl 0.19 cannot read in it: "SCTP", "a range of ports". */
-const char *rule_get_trouble(const ProfileRule *rule);
+const char *profile_rule_get_trouble(const ProfileRule *rule);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/macros.h"
-#include "daemon/calico/rule.h"
+#include "daemon/calico/profile-rule.h"
 #include "daemon/http/json.h"
 
 static ProfileRule make(Protocol protocol, uint16_t first, uint16_t last, const char *from) {
@@ -21,17 +21,17 @@ static void test_format(_unused_ void **state) {
         char text[RULE_TEXT_SIZE];
         ProfileRule rule = make(PROTOCOL_TCP, 80, 80, NULL);
 
-        assert_string_equal(rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[80]}");
+        assert_string_equal(profile_rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[80]}");
         rule = make(PROTOCOL_UDP, 53, 53, "192.0.2.77/24");
-        assert_string_equal(rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"udp\",\"dst_ports\":[53],"
+        assert_string_equal(profile_rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"udp\",\"dst_ports\":[53],"
                                                       "\"src_net\":\"192.0.2.0/24\"}");
         rule = make(PROTOCOL_SCTP, 1, 3, "2001:DB8::1");
-        assert_string_equal(rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"sctp\","
+        assert_string_equal(profile_rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"sctp\","
                                                       "\"dst_ports\":[1,2,3],\"src_net\":\"2001:db8::1/128\"}");
         rule = make(PROTOCOL_TCP, 65521, 65535, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
-        assert_int_equal(strlen(rule_format(&rule, text)), 195);
+        assert_int_equal(strlen(profile_rule_format(&rule, text)), 195);
         rule = make(PROTOCOL_TCP, 65520, 65535, NULL);
-        assert_string_equal(rule_format(&rule, text),
+        assert_string_equal(profile_rule_format(&rule, text),
                             "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[\"65520:65535\"]}");
 }
 
@@ -39,7 +39,7 @@ static bool matches(const ProfileRule *rule, const char *text) {
         _cleanup_(json_freep) cJSON *json = NULL;
 
         assert_int_equal(json_parse(text, strlen(text), &json), 0);
-        return rule_matches(rule, json);
+        return profile_rule_matches(rule, json);
 }
 
 static void test_matches(_unused_ void **state) {
@@ -77,7 +77,7 @@ static int decode(const char *text, ProfileRule *ret) {
         _cleanup_(json_freep) cJSON *json = NULL;
 
         assert_int_equal(json_parse(text, strlen(text), &json), 0);
-        return rule_decode(json, ret);
+        return profile_rule_decode(json, ret);
 }
 
 static void test_decode(_unused_ void **state) {
@@ -107,10 +107,10 @@ static void test_decode(_unused_ void **state) {
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
                 char text[RULE_TEXT_SIZE];
 
-                assert_int_equal(decode(rule_format(&good[i], text), &rule), 0);
-                assert_int_equal(rule_compare(&rule, &good[i]), 0);
+                assert_int_equal(decode(profile_rule_format(&good[i], text), &rule), 0);
+                assert_int_equal(profile_rule_compare(&rule, &good[i]), 0);
                 for (size_t k = 0; k < ELEMENTSOF(good); k++)
-                        assert_int_equal(rule_compare(&good[k], &rule) == 0, i == k);
+                        assert_int_equal(profile_rule_compare(&good[k], &rule) == 0, i == k);
         }
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 if (decode(bad[i], &rule) != -EBADMSG)
@@ -121,10 +121,10 @@ static void test_trouble(_unused_ void **state) {
         const ProfileRule single = make(PROTOCOL_TCP, 80, 80, NULL), few = make(PROTOCOL_UDP, 1, 15, NULL),
                           many = make(PROTOCOL_UDP, 1, 16, NULL), sctp = make(PROTOCOL_SCTP, 1, 1, NULL);
 
-        assert_null(rule_get_trouble(&single));
-        assert_null(rule_get_trouble(&few));
-        assert_string_equal(rule_get_trouble(&many), "a range of ports");
-        assert_string_equal(rule_get_trouble(&sctp), "SCTP");
+        assert_null(profile_rule_get_trouble(&single));
+        assert_null(profile_rule_get_trouble(&few));
+        assert_string_equal(profile_rule_get_trouble(&many), "a range of ports");
+        assert_string_equal(profile_rule_get_trouble(&sctp), "SCTP");
 }
 
 int main(void) {

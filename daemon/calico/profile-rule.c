@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/calico/rule.h"
+#include "daemon/calico/profile-rule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static void format_range(const ProfileRule *rule, char buffer[static RANGE_TEXT_
         snprintf(buffer, RANGE_TEXT_SIZE, "%u:%u", rule->ports.first, rule->ports.last);
 }
 
-int rule_compare(const ProfileRule *a, const ProfileRule *b) {
+int profile_rule_compare(const ProfileRule *a, const ProfileRule *b) {
         if (a->protocol != b->protocol)
                 return a->protocol < b->protocol ? -1 : 1;
         if (a->ports.first != b->ports.first)
@@ -29,7 +29,7 @@ int rule_compare(const ProfileRule *a, const ProfileRule *b) {
         return prefix_compare(&a->from, &b->from);
 }
 
-const char *rule_format(const ProfileRule *rule, char buffer[static RULE_TEXT_SIZE]) {
+const char *profile_rule_format(const ProfileRule *rule, char buffer[static RULE_TEXT_SIZE]) {
         char range[RANGE_TEXT_SIZE], from[PREFIX_TEXT_SIZE];
         size_t size;
 
@@ -81,7 +81,7 @@ static bool network_matches(const ProfileRule *rule, const cJSON *json) {
                prefix_parse(json->valuestring, &prefix) >= 0 && prefix_compare(&prefix, &rule->from) == 0;
 }
 
-bool rule_matches(const ProfileRule *rule, const cJSON *json) {
+bool profile_rule_matches(const ProfileRule *rule, const cJSON *json) {
         bool action = false, protocol = false, ports = false, network = !address_is_set(&rule->from.address);
         const cJSON *item;
 
@@ -136,7 +136,7 @@ static int decode_ports(const cJSON *json, PortRange *ret) {
                        : 0;
 }
 
-int rule_decode(const cJSON *json, ProfileRule *ret) {
+int profile_rule_decode(const cJSON *json, ProfileRule *ret) {
         const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(json, "protocol");
         const cJSON *network = cJSON_GetObjectItemCaseSensitive(json, "src_net");
         ProfileRule rule = {};
@@ -151,13 +151,13 @@ int rule_decode(const cJSON *json, ProfileRule *ret) {
         if (decode_ports(cJSON_GetObjectItemCaseSensitive(json, "dst_ports"), &rule.ports) < 0)
                 return -EBADMSG;
         /* Whatever else is in there makes it another rule. */
-        if (rule.ports.first > rule.ports.last || !rule_matches(&rule, json))
+        if (rule.ports.first > rule.ports.last || !profile_rule_matches(&rule, json))
                 return -EBADMSG;
         *ret = rule;
         return 0;
 }
 
-const char *rule_get_trouble(const ProfileRule *rule) {
+const char *profile_rule_get_trouble(const ProfileRule *rule) {
         if (rule->protocol == PROTOCOL_SCTP)
                 return "SCTP";
         return is_range(rule) ? "a range of ports" : NULL;
