@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "common/text.h"
@@ -375,6 +376,12 @@ static bool set_peer(CURL *easy, const Http *http) {
                curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS) == CURLE_OK;
 }
 
+/* libcurl closes a socket whose connect() failed before it says that it wants no more of it. Then only its last
+ * descriptor takes it out of the loop: none may live on in a child. */
+static curl_socket_t open_socket(_unused_ void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *address) {
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static bool set_method(CURL *easy, const HttpOptions *options) {
         return (!options->form || curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, options->form) == CURLE_OK) &&
                (!options->method || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options->method) == CURLE_OK);
@@ -386,6 +393,7 @@ static bool set_options(HttpRequest *request, const char *url) {
         long fresh = request->options.fresh;
 
         return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->detail) == CURLE_OK &&
                set_peer(easy, request->http) && set_method(easy, &request->options) &&
                curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
