@@ -5,47 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/array.h"
 #include "daemon/calico/calico-times.h"
-#include "daemon/calico/endpoints.h"
-#include "daemon/calico/member.h"
-#include "daemon/calico/shared.h"
-#include "daemon/calico/task.h"
-#include "daemon/calico/tree.h"
-#include "daemon/calico/wants.h"
+#include "daemon/calico/pass.h"
 
 #define SECONDS UINT64_C(1000000)
 #define SETTLE (10 * SECONDS) /* calicoctl has written what it read long before */
 #define REGISTER_AGAIN (1 * SECONDS)
-
-struct Calico {
-        sd_event *event;
-        char *host;
-        CalicoScope scope;
-        CalicoHandlers handlers;
-        void *userdata;
-        EtcdClient *client;
-
-        Tree *records_tree, *profiles_tree, *shared_tree;
-        Endpoints endpoints;
-        Shared shared;
-        char reason[CALICO_REASON_SIZE]; /* why the datastore is away; "": it is not, or nothing is known yet */
-        bool connected;                  /* the caller was told */
-
-        sd_event_source *pass;     /* armed by whatever changes */
-        sd_event_source *pass_later;
-        EtcdRequest *registration;
-
-        Want *wants;
-        size_t n_wants;
-        bool wants_set;
-        TaskContext task_context;
-        Task **tasks; /* sorted by profile */
-        size_t n_tasks, tasks_capacity;
-        MemberContext member_context;
-        Member **members; /* sorted by key */
-        size_t n_members, members_capacity;
-};
 
 static void arm_pass(Calico *calico) {
         (void) sd_event_source_set_enabled(calico->pass, SD_EVENT_ONESHOT);
@@ -69,17 +34,6 @@ static void on_record(void *userdata, const char *key, const EtcdNode *node) {
         arm_pass(calico);
 }
 
-static int task_compare(const void *key, const void *item) {
-        return strcmp(key, task_get_profile(*(Task *const *) item));
-}
-
-static Task *find_task(const Calico *calico, const char *profile) {
-        size_t at = array_lower_bound(profile, calico->tasks, calico->n_tasks, sizeof(*calico->tasks), task_compare);
-
-        return at < calico->n_tasks && strcmp(task_get_profile(calico->tasks[at]), profile) == 0 ? calico->tasks[at]
-                                                                                                 : NULL;
-}
-
 /* .../profile/<name>/<part> */
 static void on_profile(void *userdata, const char *key, const EtcdNode *node) {
         const char *name = key + strlen(PROFILE_ROOT "/"), *slash = strchr(name, '/');
@@ -91,7 +45,7 @@ static void on_profile(void *userdata, const char *key, const EtcdNode *node) {
                 return;
         memcpy(profile, name, (size_t) (slash - name));
         profile[slash - name] = '\0';
-        task = find_task(calico, profile);
+        task = pass_find_task(calico, profile);
         if (!task)
                 return;
         for (unsigned part = 0; part < _OWN_PART_MAX; part++)
@@ -108,13 +62,13 @@ static void on_shared(void *userdata, const char *key, const EtcdNode *node) {
 
         profile = shared_take(&calico->shared, key, node ? node->value : NULL, &r);
         check_memory(calico, r);
-        task = profile ? find_task(calico, profile) : NULL;
+        task = profile ? pass_find_task(calico, profile) : NULL;
         if (task)
                 task_notice_ledger(task, node ? node->index : 0);
         arm_pass(calico);
 }
 
-static bool is_synced(const Calico *calico) {
+bool calico_is_synced(const Calico *calico) {
         return tree_is_synced(calico->records_tree) && tree_is_synced(calico->profiles_tree) &&
                tree_is_synced(calico->shared_tree);
 }
@@ -122,7 +76,7 @@ static bool is_synced(const Calico *calico) {
 static void on_synced(void *userdata) {
         Calico *calico = userdata;
 
-        if (is_synced(calico))
+        if (calico_is_synced(calico))
                 calico->reason[0] = '\0';
         arm_pass(calico);
 }
@@ -169,286 +123,6 @@ static bool host_is_gone(void *userdata, const char *host, uint64_t index) {
                !shared_has_host(&calico->shared, host);
 }
 
-/* The pass: from all that is known to what must be done. */
-
-static Task *get_task(Calico *calico, const char *profile) {
-        size_t at = array_lower_bound(profile, calico->tasks, calico->n_tasks, sizeof(*calico->tasks), task_compare);
-        Task *task = find_task(calico, profile);
-
-        if (task || task_new(&calico->task_context, profile, &task) < 0)
-                return task;
-        if (array_insert_gap(&calico->tasks, &calico->n_tasks, &calico->tasks_capacity, at, sizeof(task)) < 0)
-                return task_free(task);
-        calico->tasks[at] = task;
-        task_run(task);
-        return task;
-}
-
-static bool is_in_place(const Calico *calico, const Want *want) {
-        const Task *task = find_task(calico, want->target);
-        char holder[HOLDER_SIZE];
-
-        if (!task)
-                return false;
-        holder_format(calico->host, want->endpoint, holder);
-        for (size_t i = 0; i < want->n_rules; i++)
-                if (!ledger_has_holder(task_get_ledger(task), &want->rules[i], holder))
-                        return false;
-        return true;
-}
-
-static int add_endpoint_profile(Endpoint *endpoint, const char *profile) {
-        char *copy;
-
-        for (size_t i = 0; i < endpoint->n_wanted; i++)
-                if (strcmp(endpoint->wanted[i], profile) == 0)
-                        return 0;
-        copy = strdup(profile);
-        if (!copy || array_reserve(&endpoint->wanted, &endpoint->wanted_capacity, endpoint->n_wanted + 1,
-                                   sizeof(copy)) < 0) {
-                free(copy);
-                return -ENOMEM;
-        }
-        endpoint->wanted[endpoint->n_wanted++] = copy;
-        return 0;
-}
-
-static void forget_endpoint_profiles(Calico *calico) {
-        for (size_t i = 0; i < calico->endpoints.n_items; i++) {
-                Endpoint *endpoint = calico->endpoints.items[i];
-
-                while (endpoint->n_wanted > 0)
-                        free(endpoint->wanted[--endpoint->n_wanted]);
-        }
-}
-
-/* What each profile must have, and what profiles of ours each endpoint. A profile is only ever appended once it is
- * there. */
-static int collect(Calico *calico, Wanted *wanted) {
-        int r = 0;
-
-        forget_endpoint_profiles(calico);
-        for (size_t i = 0; r >= 0 && i < calico->n_wants; i++) {
-                Want *want = &calico->wants[i];
-                Endpoint *endpoint;
-
-                want_choose(want, &calico->endpoints, calico->scope);
-                if (!*want->target)
-                        continue;
-                r = wanted_add(wanted, want, calico->host);
-                endpoint = endpoints_find(&calico->endpoints, want->endpoint);
-                if (r >= 0 && own_profile_is(want->target) &&
-                    (is_in_place(calico, want) || endpoint_has_profile(endpoint, want->target)))
-                        r = add_endpoint_profile(endpoint, want->target);
-        }
-        return r;
-}
-
-static bool endpoint_wants(const Endpoint *endpoint, const char *profile) {
-        for (size_t i = 0; i < endpoint->n_wanted; i++)
-                if (strcmp(endpoint->wanted[i], profile) == 0)
-                        return true;
-        return false;
-}
-
-/* An endpoint that still has a profile of ours keeps it there until it is taken out. */
-static int collect_kept(Calico *calico, Wanted *wanted) {
-        int r = 0;
-
-        for (size_t i = 0; i < calico->endpoints.n_items; i++) {
-                const Endpoint *endpoint = calico->endpoints.items[i];
-
-                for (size_t k = 0; r >= 0 && k < endpoint->record.n_profiles; k++) {
-                        const char *profile = endpoint->record.profiles[k];
-
-                        if (own_profile_is(profile) && !endpoint_wants(endpoint, profile))
-                                r = wanted_keep(wanted, profile, calico->host, endpoint->id);
-                }
-        }
-        return r;
-}
-
-static TaskNeeds *find_needs(const Wanted *wanted, const char *profile) {
-        for (size_t low = 0, high = wanted->n_profiles; low < high;) {
-                size_t middle = (low + high) / 2;
-                int r = strcmp(profile, wanted->profiles[middle].name);
-
-                if (r == 0)
-                        return &wanted->profiles[middle].needs;
-                if (r < 0)
-                        high = middle;
-                else
-                        low = middle + 1;
-        }
-        return NULL;
-}
-
-static int make_tasks(Calico *calico, const Wanted *wanted) {
-        bool recheck = calico->shared.recheck;
-        int r;
-
-        r = shared_judge(&calico->shared, calico->host);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < wanted->n_profiles; i++)
-                if (!get_task(calico, wanted->profiles[i].name))
-                        return -ENOMEM;
-        for (size_t i = 0; i < calico->shared.n_ledgers; i++) {
-                const SharedLedger *ledger = &calico->shared.ledgers[i];
-                Task *task = ledger->ours ? get_task(calico, ledger->profile) : NULL;
-
-                if (ledger->ours && !task)
-                        return -ENOMEM;
-                if (task && recheck)
-                        task_run(task);
-        }
-        return 0;
-}
-
-static void run_tasks(Calico *calico, Wanted *wanted) {
-        for (size_t i = 0; i < calico->n_tasks; i++) {
-                TaskNeeds none = {}, *needs = find_needs(wanted, task_get_profile(calico->tasks[i]));
-
-                task_set_needs(calico->tasks[i], needs ?: &none);
-                task_check(calico->tasks[i]);
-        }
-        for (size_t i = 0; i < calico->n_tasks;)
-                if (task_is_over(calico->tasks[i])) {
-                        task_free(calico->tasks[i]);
-                        array_remove(&calico->tasks, &calico->n_tasks, i, sizeof(*calico->tasks));
-                } else
-                        i++;
-}
-
-/* Endpoints' records. */
-
-static int member_compare(const void *key, const void *item) {
-        return strcmp(key, member_get_key(*(Member *const *) item));
-}
-
-static Member *find_member(const Calico *calico, const char *key, size_t *ret_at) {
-        size_t at = array_lower_bound(key, calico->members, calico->n_members, sizeof(*calico->members),
-                                      member_compare);
-
-        *ret_at = at;
-        return at < calico->n_members && strcmp(member_get_key(calico->members[at]), key) == 0 ? calico->members[at]
-                                                                                               : NULL;
-}
-
-static Member *get_member(Calico *calico, const char *key) {
-        size_t at;
-        Member *member = find_member(calico, key, &at);
-
-        if (member || member_new(&calico->member_context, key, &member) < 0)
-                return member;
-        if (array_insert_gap(&calico->members, &calico->n_members, &calico->members_capacity, at, sizeof(member)) < 0)
-                return member_free(member);
-        return calico->members[at] = member;
-}
-
-static bool is_right(const Endpoint *endpoint) {
-        for (size_t i = 0; i < endpoint->n_wanted; i++)
-                if (!endpoint_has_profile(endpoint, endpoint->wanted[i]))
-                        return false;
-        for (size_t i = 0; i < endpoint->record.n_profiles; i++)
-                if (own_profile_is(endpoint->record.profiles[i]) &&
-                    !endpoint_wants(endpoint, endpoint->record.profiles[i]))
-                        return false;
-        return true;
-}
-
-/* It has seen or written what we have not been told of yet. */
-static bool is_ahead(const Member *member, const Endpoint *endpoint) {
-        return member_is_idle(member) && member_is_set(member, endpoint->wanted, endpoint->n_wanted) &&
-               member_get_index(member) > endpoint->index;
-}
-
-static int run_members(Calico *calico) {
-        for (size_t i = 0; i < calico->endpoints.n_items; i++) {
-                const Endpoint *endpoint = calico->endpoints.items[i];
-                Member *member;
-                int r;
-
-                if (is_right(endpoint))
-                        continue;
-                member = get_member(calico, endpoint->key);
-                if (!member)
-                        return -ENOMEM;
-                if (is_ahead(member, endpoint))
-                        continue;
-                r = member_set(member, endpoint->wanted, endpoint->n_wanted);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static bool is_done(const Calico *calico, const Member *member) {
-        const Endpoint *endpoint = endpoints_find(&calico->endpoints, strrchr(member_get_key(member), '/') + 1);
-
-        return member_is_idle(member) && (!endpoint || is_right(endpoint));
-}
-
-static void drop_members(Calico *calico) {
-        for (size_t i = 0; i < calico->n_members;)
-                if (is_done(calico, calico->members[i])) {
-                        member_free(calico->members[i]);
-                        array_remove(&calico->members, &calico->n_members, i, sizeof(*calico->members));
-                } else
-                        i++;
-}
-
-/* Outcomes. */
-
-static const char *find_trouble(const Calico *calico, const Want *want, const Task *task, const Endpoint *endpoint) {
-        size_t at;
-        const Member *member = endpoint ? find_member(calico, endpoint->key, &at) : NULL;
-
-        if (task && *task_get_reason(task))
-                return task_get_reason(task);
-        if (own_profile_is(want->target) && member && *member_get_reason(member))
-                return member_get_reason(member);
-        return *calico->reason ? calico->reason : "it is being written";
-}
-
-static void judge_want(const Calico *calico, Want *want) {
-        const Task *task = find_task(calico, want->target);
-        const Endpoint *endpoint = endpoints_find(&calico->endpoints, want->endpoint);
-        const char *reason = "";
-
-        if (task && task_get_state(task) == CALICO_REFUSED) {
-                want->state = CALICO_REFUSED;
-                reason = task_get_reason(task);
-        } else if (is_in_place(calico, want) &&
-                   (!own_profile_is(want->target) || (endpoint && endpoint_has_profile(endpoint, want->target))))
-                want->state = CALICO_IN_PLACE;
-        else {
-                want->state = CALICO_PENDING;
-                reason = find_trouble(calico, want, task, endpoint);
-        }
-        snprintf(want->reason, sizeof(want->reason), "%s", reason);
-}
-
-static void tell_outcomes(Calico *calico) {
-        for (size_t i = 0; i < calico->n_wants; i++) {
-                Want *want = &calico->wants[i];
-                CalicoOutcome outcome;
-
-                if (*want->target)
-                        judge_want(calico, want);
-                else if (!is_synced(calico) && want->state == CALICO_PENDING)
-                        snprintf(want->reason, sizeof(want->reason), "%s",
-                                 *calico->reason ? calico->reason : "Calico's datastore was not read yet");
-                if (want->told && want->told_state == want->state && strcmp(want->told_reason, want->reason) == 0)
-                        continue;
-                want->told = true;
-                want->told_state = want->state;
-                snprintf(want->told_reason, sizeof(want->told_reason), "%s", want->reason);
-                outcome = calico_get_outcome(calico, i);
-                calico->handlers.outcome(calico->userdata, i, &outcome);
-        }
-}
-
 static void tell_endpoint(void *userdata, const CalicoEndpoint *endpoint, bool gone) {
         Calico *calico = userdata;
 
@@ -457,28 +131,10 @@ static void tell_endpoint(void *userdata, const CalicoEndpoint *endpoint, bool g
 
 static void tell_connection(Calico *calico) {
         endpoints_hand_out(&calico->endpoints, tell_endpoint, calico);
-        if (calico->connected || !is_synced(calico))
+        if (calico->connected || !calico_is_synced(calico))
                 return;
         calico->connected = true;
         calico->handlers.connected(calico->userdata);
-}
-
-static int make_right(Calico *calico) {
-        _cleanup_(wanted_done) Wanted wanted = {};
-        int r;
-
-        r = collect(calico, &wanted);
-        if (r >= 0)
-                r = collect_kept(calico, &wanted);
-        if (r < 0)
-                return r;
-        wanted_finish(&wanted);
-        r = make_tasks(calico, &wanted);
-        if (r < 0)
-                return r;
-        run_tasks(calico, &wanted);
-        drop_members(calico);
-        return run_members(calico);
 }
 
 static int on_pass(_unused_ sd_event_source *source, void *userdata) {
@@ -489,13 +145,13 @@ static int on_pass(_unused_ sd_event_source *source, void *userdata) {
         if (!calico->wants_set)
                 return 0;
         /* Nothing is decided on half of what there is. */
-        if (!is_synced(calico))
+        if (!calico_is_synced(calico))
                 r = 0;
         else if (shared_has_host(&calico->shared, calico->host))
-                r = make_right(calico);
+                r = pass_make_right(calico);
         else
                 r = register_host(calico);
-        tell_outcomes(calico);
+        pass_tell_outcomes(calico);
         check_memory(calico, r);
         return 0;
 }
@@ -685,7 +341,7 @@ bool calico_is_settled(const Calico *calico) {
         int enabled = SD_EVENT_OFF;
 
         (void) sd_event_source_get_enabled(calico->pass, &enabled);
-        if (enabled != SD_EVENT_OFF || !calico->wants_set || !is_synced(calico) ||
+        if (enabled != SD_EVENT_OFF || !calico->wants_set || !calico_is_synced(calico) ||
             !shared_has_host(&calico->shared, calico->host))
                 return false;
         for (size_t i = 0; i < calico->n_tasks; i++)
@@ -695,7 +351,7 @@ bool calico_is_settled(const Calico *calico) {
                 if (!member_is_idle(calico->members[i]))
                         return false;
         for (size_t i = 0; i < calico->endpoints.n_items; i++)
-                if (!is_right(calico->endpoints.items[i]))
+                if (!pass_endpoint_is_right(calico->endpoints.items[i]))
                         return false;
         return true;
 }
@@ -712,7 +368,7 @@ void calico_foreach_endpoint(const Calico *calico, void (*handler)(void *userdat
 
 void calico_foreach_holder(const Calico *calico, size_t i, void (*handler)(void *userdata, const char *holder),
                            void *userdata) {
-        const Task *task = find_task(calico, calico->wants[i].target);
+        const Task *task = pass_find_task(calico, calico->wants[i].target);
         const Ledger *ledger = task ? task_get_ledger(task) : NULL;
 
         for (size_t k = 0; ledger && k < ledger->n_entries; k++)
