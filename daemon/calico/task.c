@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/array.h"
+#include "daemon/calico/history.h"
 #include "daemon/calico/random.h"
 #include "daemon/http/backoff.h"
 
@@ -50,10 +50,8 @@ struct Task {
         uint64_t known_next;
 
         /* Of the rules' history. */
-        uint64_t known, asked, settled, settling;
-        LedgerHistory history;
-        LedgerEvent *events; /* texts from malloc() */
-        size_t n_events, events_capacity;
+        uint64_t known, settled, settling;
+        History history;
 
         Notice noticed_ledger, noticed_parts[_OWN_PART_MAX];
         CalicoState state;
@@ -63,33 +61,8 @@ struct Task {
 static void look(Task *task);
 static void make_step(Task *task);
 
-/* Needs. */
-
-void task_needs_done(TaskNeeds *needs) {
-        for (size_t i = 0; i < needs->n_needs; i++)
-                free(needs->needs[i].holder);
-        free(needs->needs);
-        for (size_t i = 0; i < needs->n_keep; i++)
-                free(needs->keep[i]);
-        free(needs->keep);
-        *needs = (TaskNeeds) {};
-}
-
-static bool needs_equal(const TaskNeeds *a, const TaskNeeds *b) {
-        if (a->n_needs != b->n_needs || a->n_keep != b->n_keep)
-                return false;
-        for (size_t i = 0; i < a->n_needs; i++)
-                if (profile_rule_compare(&a->needs[i].rule, &b->needs[i].rule) != 0 ||
-                    strcmp(a->needs[i].holder, b->needs[i].holder) != 0)
-                        return false;
-        for (size_t i = 0; i < a->n_keep; i++)
-                if (strcmp(a->keep[i], b->keep[i]) != 0)
-                        return false;
-        return true;
-}
-
 void task_set_needs(Task *task, TaskNeeds *needs) {
-        bool equal = needs_equal(&task->needs, needs);
+        bool equal = task_needs_equal(&task->needs, needs);
 
         task_needs_done(&task->needs);
         task->needs = *needs;
@@ -116,15 +89,6 @@ static void set_timer(Task *task, uint64_t delay) {
         (void) sd_event_source_set_enabled(task->timer, SD_EVENT_ONESHOT);
 }
 
-static void clear_history(Task *task) {
-        for (size_t i = 0; i < task->n_events; i++) {
-                free(task->events[i].before);
-                free(task->events[i].now);
-        }
-        task->n_events = 0;
-        task->history = LEDGER_HISTORY_UNASKED;
-}
-
 static void clear_step(Task *task) {
         task->request = etcd_request_free(task->request);
         free(TAKE_PTR(task->text));
@@ -132,7 +96,7 @@ static void clear_step(Task *task) {
 
 static void end_look(Task *task) {
         clear_step(task);
-        clear_history(task);
+        history_clear(&task->history);
         ledger_done(&task->ledger);
 }
 
@@ -178,7 +142,7 @@ static void rest(Task *task, CalicoState state, const char *reason) {
         uint64_t removed = find_removed(task);
 
         clear_step(task);
-        clear_history(task);
+        history_clear(&task->history);
         task->conflicts = 0;
         backoff_reset(&task->backoff);
         if (task->again) {
@@ -338,21 +302,6 @@ static void delete_directory(Task *task) {
 
 static void ask_after(Task *task, uint64_t index);
 
-static char *copy_value(const EtcdNode *node) {
-        return node->value ? strdup(node->value) : NULL;
-}
-
-static int add_event(Task *task, const EtcdAnswer *answer) {
-        LedgerEvent event = { .index = answer->node.index };
-
-        if (array_reserve(&task->events, &task->events_capacity, task->n_events + 1, sizeof(event)) < 0)
-                return -ENOMEM;
-        event.before = copy_value(&answer->previous);
-        event.now = copy_value(&answer->node);
-        task->events[task->n_events++] = event;
-        return (answer->previous.value && !event.before) || (answer->node.value && !event.now) ? -ENOMEM : 0;
-}
-
 static void on_history(void *userdata, const EtcdAnswer *answer) {
         Task *task = userdata;
         int r;
@@ -362,8 +311,8 @@ static void on_history(void *userdata, const EtcdAnswer *answer) {
                 return;
         }
         if (answer->outcome != ETCD_OK) {
-                clear_history(task);
-                task->history = LEDGER_HISTORY_LOST;
+                history_clear(&task->history);
+                task->history.state = LEDGER_HISTORY_LOST;
                 make_step(task);
                 return;
         }
@@ -371,13 +320,13 @@ static void on_history(void *userdata, const EtcdAnswer *answer) {
                 lose(task); /* written since */
                 return;
         }
-        r = add_event(task, answer);
+        r = history_add(&task->history, answer);
         if (r < 0)
                 fail_with(task, r);
         else if (answer->node.index < task->keys[OWN_RULES].index)
                 ask_after(task, answer->node.index);
         else {
-                task->history = LEDGER_HISTORY_TOLD;
+                task->history.state = LEDGER_HISTORY_TOLD;
                 make_step(task);
         }
 }
@@ -394,8 +343,8 @@ static void ask_after(Task *task, uint64_t index) {
 }
 
 static void ask(Task *task, uint64_t after) {
-        clear_history(task);
-        task->asked = after;
+        history_clear(&task->history);
+        task->history.asked = after;
         ask_after(task, after);
 }
 
@@ -421,10 +370,10 @@ static LedgerInput make_input(Task *task) {
                 .index = task->keys[OWN_RULES].index,
                 .known = task->known,
                 .settled = task->settled,
-                .history = task->history,
-                .asked = task->asked,
-                .events = task->events,
-                .n_events = task->n_events,
+                .history = task->history.state,
+                .asked = task->history.asked,
+                .events = task->history.events,
+                .n_events = task->history.n_events,
         };
 }
 
@@ -700,7 +649,7 @@ Task *task_free(Task *task) {
                 return NULL;
         end_look(task);
         ledger_done(&task->last);
-        free(task->events);
+        history_done(&task->history);
         sd_event_source_disable_unref(task->timer);
         task_needs_done(&task->needs);
         forget_parts(task);

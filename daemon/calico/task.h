@@ -4,6 +4,7 @@
 #include "daemon/calico/calico.h"
 #include "daemon/calico/etcd.h"
 #include "daemon/calico/ledger.h"
+#include "daemon/calico/needs.h"
 #include "daemon/calico/own.h"
 
 /* Brings one profile and its ledger to where they must be: reads both, makes the step that ledger_plan() or own_plan()
@@ -35,16 +36,8 @@ int task_new(const TaskContext *context, const char *profile, Task **ret);
 Task *task_free(Task *task);
 DEFINE_CLEANUP(Task, task_free)
 
-/* What is needed of the profile from now on: both lists are taken over, with their strings, in any case; they are
- * sorted and have each once. Runs the task if that is something new. */
-typedef struct TaskNeeds {
-        LedgerNeed *needs; /* holders from malloc() */
-        size_t n_needs, needs_capacity;
-        char **keep;
-        size_t n_keep, keep_capacity;
-} TaskNeeds;
-
-void task_needs_done(TaskNeeds *needs);
+/* What is needed of the profile from now on: taken over, in any case, and sorted. Runs the task if that is something
+ * new. */
 void task_set_needs(Task *task, TaskNeeds *needs);
 
 /* Look again. */

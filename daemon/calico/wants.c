@@ -163,35 +163,9 @@ int wanted_keep(Wanted *wanted, const char *profile, const char *host, const cha
         return 0;
 }
 
-static int need_compare(const void *a, const void *b) {
-        const LedgerNeed *x = a, *y = b;
-        int r = profile_rule_compare(&x->rule, &y->rule);
-
-        return r != 0 ? r : strcmp(x->holder, y->holder);
-}
-
-static int holder_compare(const void *a, const void *b) {
-        return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-static void sort_needs(TaskNeeds *needs) {
-        size_t n = 0;
-
-        if (needs->n_needs > 0)
-                qsort(needs->needs, needs->n_needs, sizeof(*needs->needs), need_compare);
-        for (size_t i = 0; i < needs->n_needs; i++)
-                if (n > 0 && need_compare(&needs->needs[n - 1], &needs->needs[i]) == 0)
-                        free(needs->needs[i].holder);
-                else
-                        needs->needs[n++] = needs->needs[i];
-        needs->n_needs = n;
-        if (needs->n_keep > 0)
-                qsort(needs->keep, needs->n_keep, sizeof(*needs->keep), holder_compare);
-}
-
 void wanted_finish(Wanted *wanted) {
         for (size_t i = 0; i < wanted->n_profiles; i++)
-                sort_needs(&wanted->profiles[i].needs);
+                task_needs_sort(&wanted->profiles[i].needs);
 }
 
 void wanted_done(Wanted *wanted) {

@@ -30,7 +30,8 @@ static EtcdClient *make_client(Cluster *cluster, const char *const *endpoints, s
         EtcdClient *client = NULL;
 
         assert_int_equal(etcd_client_new(cluster->event,
-                                         &(EtcdOptions) { .endpoints = endpoints, .n_endpoints = n_endpoints }, &client),
+                                         &(EtcdOptions) { .endpoints = endpoints, .n_endpoints = n_endpoints },
+                                                 &client),
                          0);
         return client;
 }
@@ -74,7 +75,8 @@ static void get(Cluster *cluster, EtcdClient *client, const char *key, Answer *a
         cluster_wait(cluster, answer->done);
 }
 
-static EtcdOutcome put(Cluster *cluster, EtcdClient *client, const char *key, const char *value, EtcdCondition condition,
+static EtcdOutcome put(Cluster *cluster, EtcdClient *client, const char *key, const char *value,
+        EtcdCondition condition,
                        Answer *answer) {
         answer_done(answer);
         assert_int_equal(etcd_put(client, key, value, &condition, on_answer, answer, &answer->request), 0);
@@ -139,7 +141,8 @@ static void test_values(void **state) {
 }
 
 static void test_keys(void **state) {
-        static const char *const bad[] = { "a", "/", "/a/", "//a", "/a/../b", "/./a", "/a b", "/a?x", "/a%2fb", "/\xc3\xa4" };
+        static const char *const bad[] = { "a", "/", "/a/", "//a", "/a/../b", "/./a", "/a b", "/a?x", "/a%2fb",
+                "/\xc3\xa4" };
         Cluster *cluster = *state;
         EtcdClient *client = connect_to(cluster);
         Answer answer = {};
@@ -180,7 +183,8 @@ static void test_race(void **state) {
         assert_int_equal(put(cluster, client, "/key", "0", absent, &first), ETCD_OK);
         condition = index_is(first.node_index);
         for (size_t i = 0; i < ELEMENTSOF(answers); i++)
-                assert_int_equal(etcd_put(client, "/key", "1", &condition, on_answer, &answers[i], &answers[i].request), 0);
+                assert_int_equal(etcd_put(client, "/key", "1", &condition, on_answer, &answers[i],
+                        &answers[i].request), 0);
         for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
                 cluster_wait(cluster, answers[i].done);
                 won += answers[i].outcome == ETCD_OK;
@@ -219,7 +223,8 @@ static void test_watch(void **state) {
         assert_null(watch.value);
         answer_done(&watch);
         /* A key's own watch hears of its directory's end. */
-        assert_int_equal(etcd_watch(client, "/w/a", false, answer.node_index + 1, on_answer, &watch, &watch.request), 0);
+        assert_int_equal(etcd_watch(client, "/w/a", false, answer.node_index + 1, on_answer, &watch, &watch.request),
+                0);
         cluster_wait(cluster, watch.done);
         assert_null(watch.value);
         answer_done(&watch);
@@ -375,7 +380,8 @@ static void test_other_answers(void **state) {
                 { "SSH-2.0-OpenSSH_9.2\r\n", NULL },
                 { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "what answers is not etcd's v2 API" },
                 { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "what answers is not etcd's v2 API" },
-                { "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"node\":", "the connection ended before the answer did" },
+                { "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"node\":",
+                        "the connection ended before the answer did" },
                 { "HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\n\r\n404 page not found\n",
                   "what answers is not etcd's v2 API" },
                 { "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:4001/v2/keys/a\r\nContent-Length: 0\r\n\r\n",

@@ -174,7 +174,8 @@ static void test_bad_hostname(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 assert_int_equal(calico_new(cluster->event,
-                                            &(CalicoOptions) { .endpoints = &url, .n_endpoints = 1, .hostname = names[i] },
+                                            &(CalicoOptions) { .endpoints = &url, .n_endpoints = 1,
+                                                    .hostname = names[i] },
                                             &handlers, NULL, &calico),
                                  -EINVAL);
 }

@@ -85,7 +85,8 @@ static void test_made_again(void **state) {
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
         host_set_needs(host);
         cluster_wait(cluster, host->told[0].state == CALICO_IN_PLACE);
-        api_put(&cluster->server, OWN_KEY "/rules", "{\"inbound_rules\":[{\"action\":\"allow\"}],\"outbound_rules\":[]}");
+        api_put(&cluster->server, OWN_KEY "/rules",
+                "{\"inbound_rules\":[{\"action\":\"allow\"}],\"outbound_rules\":[]}");
         cluster_wait(cluster, strcmp(get_inbound(cluster, OWN), "[" ALLOW("tcp", "80") "]") == 0);
         api_put(&cluster->server, OWN_KEY "/rules", "nonsense");
         cluster_settle(cluster);
@@ -155,7 +156,8 @@ static void test_named_profile(void **state) {
         host_set_needs(host);
         cluster_wait(cluster, host->told[0].state == CALICO_IN_PLACE && host->told[1].state == CALICO_REFUSED &&
                                       host->told[2].state == CALICO_REFUSED);
-        assert_string_equal(get_inbound(cluster, "web"), "[{\"action\":\"allow\",\"src_tag\":\"web\"}," ALLOW("tcp", "80") "]");
+        assert_string_equal(get_inbound(cluster, "web"),
+                            "[{\"action\":\"allow\",\"src_tag\":\"web\"}," ALLOW("tcp", "80") "]");
         assert_string_equal(get_endpoint_profiles(cluster, "node1", "e1"), "web");
 }
 

@@ -248,7 +248,8 @@ static void test_no_profile(void **state) {
 /* Felix drops such a profile: nothing is written into it. */
 static void test_unreadable_profile(void **state) {
         static const char *const texts[] = { "", "[]", "{", "{\"inbound_rules\":{},\"outbound_rules\":[]}",
-                                             "{\"inbound_rules\":[]}", "{\"inbound_rules\":[1],\"outbound_rules\":[]}" };
+                                             "{\"inbound_rules\":[]}",
+                                                     "{\"inbound_rules\":[1],\"outbound_rules\":[]}" };
         Cluster *cluster = begin(state);
         Host *host = start(cluster, 0);
 

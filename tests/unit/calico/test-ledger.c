@@ -28,7 +28,8 @@ static void test_text(_unused_ void **state) {
         static const char *const good[] = {
                 LEDGER(""),
                 LEDGER(ENTRY("ours", "17", "\"node1/aa\",\"node1/bb\",\"node2/aa\"")),
-                LEDGER(ENTRY("theirs", "0", "") ",{\"rule\":{\"action\":\"allow\",\"protocol\":\"udp\",\"dst_ports\":[53]},"
+                LEDGER(ENTRY("theirs", "0", "")
+                       ",{\"rule\":{\"action\":\"allow\",\"protocol\":\"udp\",\"dst_ports\":[53]},"
                                                 "\"owner\":\"removed\",\"since\":9007199254740991,\"needed_by\":[]}"),
                 CHANGING(ENTRY("theirs", "0", ""), "add"),
                 CHANGING("", "remove"),
@@ -117,7 +118,8 @@ static void test_steps(_unused_ void **state) {
                 { LEDGER(ENTRY("ours", "3", "")), NULL, 0, LEDGER_HISTORY_UNASKED, false, LEDGER_STORE, NULL },
                 { LEDGER(ENTRY("ours", "3", "\"node1/aa\"")), NULL, 0, LEDGER_HISTORY_UNASKED, true, LEDGER_STORE,
                   LEDGER(ENTRY("theirs", "3", "\"node1/aa\"")) },
-                { CHANGING(ENTRY("theirs", "0", ""), "add"), NULL, 0, LEDGER_HISTORY_UNASKED, false, LEDGER_STORE, NULL },
+                { CHANGING(ENTRY("theirs", "0", ""), "add"), NULL, 0, LEDGER_HISTORY_UNASKED, false, LEDGER_STORE,
+                        NULL },
                 /* A person's rule. */
                 { NULL, RULES_WITH_80, 5, LEDGER_HISTORY_UNASKED, true, LEDGER_STORE,
                   LEDGER(ENTRY("theirs", "0", "\"node1/aa\"")) },
@@ -182,7 +184,8 @@ static void test_own_names(_unused_ void **state) {
         static const char *const good[] = { "calico-exposed-tcp-80", "calico-exposed-udp-8000-8010",
                                             "calico-exposed-sctp-1-from-0123456789abcdef",
                                             "calico-exposed-tcp-1-2-from-0123456789abcdef" };
-        static const char *const bad[] = { "calico-exposed", "calico-exposed-", "calico-exposed-tcp", "calico-exposed-tcp-",
+        static const char *const bad[] = { "calico-exposed", "calico-exposed-", "calico-exposed-tcp",
+                "calico-exposed-tcp-",
                                            "calico-exposed-icmp-80", "calico-exposed-tcp-80x", "calico-exposed-tcp-80-",
                                            "calico-exposed-tcp-123456", "calico-exposed-tcp-80-from-",
                                            "calico-exposed-tcp-80-from-0123456789abcde",

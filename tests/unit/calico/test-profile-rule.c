@@ -21,9 +21,11 @@ static void test_format(_unused_ void **state) {
         char text[RULE_TEXT_SIZE];
         ProfileRule rule = make(PROTOCOL_TCP, 80, 80, NULL);
 
-        assert_string_equal(profile_rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[80]}");
+        assert_string_equal(profile_rule_format(&rule, text),
+                "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[80]}");
         rule = make(PROTOCOL_UDP, 53, 53, "192.0.2.77/24");
-        assert_string_equal(profile_rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"udp\",\"dst_ports\":[53],"
+        assert_string_equal(profile_rule_format(&rule, text),
+                "{\"action\":\"allow\",\"protocol\":\"udp\",\"dst_ports\":[53],"
                                                       "\"src_net\":\"192.0.2.0/24\"}");
         rule = make(PROTOCOL_SCTP, 1, 3, "2001:DB8::1");
         assert_string_equal(profile_rule_format(&rule, text), "{\"action\":\"allow\",\"protocol\":\"sctp\","
@@ -69,7 +71,8 @@ static void test_matches(_unused_ void **state) {
                 if (matches(&rule, other[i]))
                         fail_msg("taken for it: %s", other[i]);
         assert_true(matches(&range, "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[\"1:100\"]}"));
-        assert_false(matches(&range, "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[\"1:100\",\"1:100\"]}"));
+        assert_false(matches(&range,
+                "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[\"1:100\",\"1:100\"]}"));
         assert_false(matches(&range, "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[1,100]}"));
 }
 

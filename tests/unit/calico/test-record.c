@@ -168,7 +168,8 @@ static void test_edit_endpoint(_unused_ void **state) {
                 { RECORD("\"profile_ids\":[\"a\",\"\\u0062\"]"), "b", true, NULL },
                 { RECORD("\"profile_ids\":[\"a\",\"b\"]"), "ab", false, NULL },
                 { RECORD("\"profile_ids\":[\"a\",\"b\",\"a\"]"), "a", false, RECORD("\"profile_ids\":[\"b\"]") },
-                { RECORD("\"profile_ids\":[\"b\"],\"mac\":null"), "b", false, RECORD("\"profile_ids\":[],\"mac\":null") },
+                { RECORD("\"profile_ids\":[\"b\"],\"mac\":null"), "b", false,
+                        RECORD("\"profile_ids\":[],\"mac\":null") },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -217,7 +218,8 @@ static void test_rules(_unused_ void **state) {
         assert_int_equal(profile_rules_append(RULES_WITH_80, strlen(RULES_WITH_80), &http, &twice), 0);
         assert_int_equal(count(twice, &http), 2);
         assert_int_equal(profile_rules_remove(twice, strlen(twice), &http, &once), 1);
-        assert_string_equal(once, "{\"id\": \"web\", \"inbound_rules\": [{\"action\": \"allow\", \"src_tag\": \"web\"}, "
+        assert_string_equal(once,
+                "{\"id\": \"web\", \"inbound_rules\": [{\"action\": \"allow\", \"src_tag\": \"web\"}, "
                                   "{\"action\":\"allow\",\"protocol\":\"tcp\",\"dst_ports\":[80]}], "
                                   "\"outbound_rules\": [{\"action\": \"allow\"}]}");
         assert_int_equal(profile_rules_remove(once, strlen(once), &http, &without), 1);

@@ -86,7 +86,8 @@ static void assert_span(const Span *span, const char *text) {
 }
 
 static void test_members(_unused_ void **state) {
-        Span object = get(" { \"a\" : [1, 2] , \"b\\\"\":{\"a\":0},\"\\u0063d\":\"x\", \"e\":1, \"e\":2, \"\":7 } "), value;
+        Span object = get(" { \"a\" : [1, 2] , \"b\\\"\":{\"a\":0},\"\\u0063d\":\"x\", \"e\":1, \"e\":2, \"\":7 } "),
+                value;
 
         assert_int_equal(span_member(&object, "a", &value), 1);
         assert_span(&value, "[1, 2]");
@@ -127,7 +128,8 @@ static void test_edits(_unused_ void **state) {
                 { "{\"a\":[1, 2 ,3]}", 0, "{\"a\":[2 ,3]}" },   { "{\"a\":[1, 2 ,3]}", 1, "{\"a\":[1, 3]}" },
                 { "{\"a\":[1, 2 ,3 ]}", 2, "{\"a\":[1, 2 ]}" }, { "{\"a\":[ 1 ]}", 0, "{\"a\":[  ]}" },
                 { "{\"a\":[1, 2]}", -1, "{\"a\":[1, 2,9]}" },   { "{\"a\":[]}", -1, "{\"a\":[9]}" },
-                { "{\"a\":[ ]}", -1, "{\"a\":[9 ]}" },          { "{\"a\":[1 ], \"b\":1e99 }", -1, "{\"a\":[1,9 ], \"b\":1e99 }" },
+                { "{\"a\":[ ]}", -1, "{\"a\":[9 ]}" },          { "{\"a\":[1 ], \"b\":1e99 }", -1,
+                        "{\"a\":[1,9 ], \"b\":1e99 }" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
