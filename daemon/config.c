@@ -16,9 +16,8 @@
 #define SOCKET_DEFAULT "/run/docker.sock"
 #define MARK_DEFAULT 0x80
 
-/* What was expected, for the error's text; NULL: all is well; no_memory: there is none. */
+/* What was expected, for the error's text; NULL: all is well; config_no_memory: there is none. */
 typedef const char *(*KeyParser)(Config *config, const char *value);
-static const char no_memory[] = "memory";
 
 static const char *parse_socket(Config *config, const char *value) {
         char *copy;
@@ -27,7 +26,7 @@ static const char *parse_socket(Config *config, const char *value) {
                 return "an absolute path of at most 107 bytes";
         copy = strdup(value);
         if (!copy)
-                return no_memory;
+                return config_no_memory;
         free(config->docker_socket);
         config->docker_socket = copy;
         return NULL;
@@ -63,7 +62,7 @@ static const char *add_range(PortRange **ranges, size_t *n, size_t *capacity, co
         if (*n == CONFIG_LIST_MAX)
                 return "at most 256 values";
         if (array_reserve(ranges, capacity, *n + 1, sizeof(**ranges)) < 0)
-                return no_memory;
+                return config_no_memory;
         (*ranges)[(*n)++] = range;
         return NULL;
 }
@@ -84,7 +83,7 @@ static const char *add_address(Policy *policy, const char *item) {
         if (policy->n_addresses == CONFIG_LIST_MAX)
                 return "at most 256 values";
         if (array_reserve(&policy->addresses, &policy->addresses_capacity, policy->n_addresses + 1, sizeof(prefix)) < 0)
-                return no_memory;
+                return config_no_memory;
         policy->addresses[policy->n_addresses++] = prefix;
         return NULL;
 }
@@ -100,7 +99,7 @@ static const char *add_interface(Policy *policy, const char *item) {
         if (!copy || array_reserve(&policy->interfaces, &policy->interfaces_capacity, policy->n_interfaces + 1,
                                    sizeof(copy)) < 0) {
                 free(copy);
-                return no_memory;
+                return config_no_memory;
         }
         policy->interfaces[policy->n_interfaces++] = copy;
         return NULL;
@@ -185,6 +184,42 @@ static const char *parse_enforce(Config *config, const char *value) {
         return parse_boolean(value, &config->ruleset.enforce);
 }
 
+static const char *parse_backend(Config *config, const char *value) {
+        return calico_config_set_backend(&config->calico, value);
+}
+
+static const char *parse_scope(Config *config, const char *value) {
+        return calico_config_set_scope(&config->calico, value);
+}
+
+static const char *parse_endpoints(Config *config, const char *value) {
+        return calico_config_set_endpoints(&config->calico, value);
+}
+
+static const char *parse_ca_file(Config *config, const char *value) {
+        return calico_config_set_ca_file(&config->calico, value);
+}
+
+static const char *parse_cert_file(Config *config, const char *value) {
+        return calico_config_set_cert_file(&config->calico, value);
+}
+
+static const char *parse_key_file(Config *config, const char *value) {
+        return calico_config_set_key_file(&config->calico, value);
+}
+
+static const char *parse_user(Config *config, const char *value) {
+        return calico_config_set_user(&config->calico, value);
+}
+
+static const char *parse_password_file(Config *config, const char *value) {
+        return calico_config_set_password_file(&config->calico, value);
+}
+
+static const char *parse_hostname(Config *config, const char *value) {
+        return calico_config_set_hostname(&config->calico, value);
+}
+
 static const struct {
         const char *section, *name;
         KeyParser parse;
@@ -198,6 +233,15 @@ static const struct {
         { "Expose", "Localhost", parse_localhost },
         { "Expose", "Mark", parse_mark },
         { "Profile", "Enforce", parse_enforce },
+        { "Profile", "Backend", parse_backend },
+        { "Profile", "Scope", parse_scope },
+        { "Profile", "Endpoints", parse_endpoints },
+        { "Profile", "CaFile", parse_ca_file },
+        { "Profile", "CertFile", parse_cert_file },
+        { "Profile", "KeyFile", parse_key_file },
+        { "Profile", "User", parse_user },
+        { "Profile", "PasswordFile", parse_password_file },
+        { "Profile", "Hostname", parse_hostname },
 };
 
 typedef struct Reading {
@@ -215,7 +259,7 @@ static void reading_fail(Reading *reading, const char *what, const char *expecte
 
         if (reading->result < 0)
                 return;
-        reading->result = expected == no_memory ? -ENOMEM : -EINVAL;
+        reading->result = expected == config_no_memory ? -ENOMEM : -EINVAL;
         snprintf(reading->error, CONFIG_ERROR_SIZE, "%s:%u: %s: expected %s", reading->path, reading->line,
                  text_escape(what, strlen(what), shown, sizeof(shown)), expected);
 }
@@ -311,6 +355,14 @@ static int reading_parse(Reading *reading) {
         return 0;
 }
 
+/* What only shows when all is read. */
+static void reading_finish(Reading *reading) {
+        const char *key, *expected = calico_config_finish(&reading->config->calico, &key);
+
+        if (expected)
+                reading_fail(reading, key, expected);
+}
+
 int config_load(const char *path, Config **ret, char error[static CONFIG_ERROR_SIZE]) {
         _cleanup_(config_freep) Config *config = config_new();
         Reading reading = { .path = path, .config = config, .error = error };
@@ -328,6 +380,8 @@ int config_load(const char *path, Config **ret, char error[static CONFIG_ERROR_S
                 snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, strerror(-r));
                 return r;
         }
+        if (reading.result == 0)
+                reading_finish(&reading);
         if (reading.result < 0)
                 return reading.result;
         config->ruleset.localhost = config->policy.localhost;
@@ -340,6 +394,7 @@ Config *config_free(Config *config) {
                 return NULL;
         free(config->docker_socket);
         policy_done(&config->policy);
+        calico_config_done(&config->calico);
         free(config);
         return NULL;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/macros.h"
+#include "daemon/config-calico.h"
 #include "daemon/model/policy.h"
 #include "daemon/nft/nft.h"
 
@@ -13,6 +14,7 @@ typedef struct Config {
         char *docker_socket;
         Policy policy;
         RulesetOptions ruleset;
+        CalicoConfig calico;
 } Config;
 
 #define CONFIG_ERROR_SIZE 512

@@ -10,13 +10,13 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "daemon/docker/backoff.h"
 #include "daemon/docker/client-times.h"
 #include "daemon/docker/decode.h"
 #include "daemon/docker/engine.h"
 #include "daemon/docker/inspector.h"
 #include "daemon/docker/lister.h"
 #include "daemon/docker/socket-watch.h"
+#include "daemon/http/backoff.h"
 
 #define MILLISECONDS UINT64_C(1000)
 #define SECONDS (1000 * MILLISECONDS)
@@ -212,15 +212,15 @@ static void on_probed(void *userdata, const HttpResult *result) {
 }
 
 static int get_ping(DockerClient *client, void (*done)(void *userdata, const HttpResult *result)) {
-        return http_get(client->link.http,
-                        &(HttpOptions) {
-                                .path = "/_ping",
-                                .timeout = client->link.times.ping,
-                                .fresh = true,
-                                .done = done,
-                                .userdata = client,
-                        },
-                        &client->ping);
+        return http_send(client->link.http,
+                         &(HttpOptions) {
+                                 .path = "/_ping",
+                                 .timeout = client->link.times.ping,
+                                 .fresh = true,
+                                 .done = done,
+                                 .userdata = client,
+                         },
+                         &client->ping);
 }
 
 /* The stream. */
@@ -309,17 +309,17 @@ static int subscribe(DockerClient *client) {
         client->subscribed = realtime();
         snprintf(path, sizeof(path), "%s/events?since=%" PRId64, client->link.prefix,
                  client->subscribed / NANOSECONDS_PER_SECOND - SINCE_SECONDS);
-        r = http_get(client->link.http,
-                     &(HttpOptions) {
-                             .path = path,
-                             .filters = subscription->filters ? EVENT_FILTERS : NULL,
-                             .fresh = true,
-                             .head = on_stream_head,
-                             .body = on_stream_body,
-                             .done = on_stream_done,
-                             .userdata = client,
-                     },
-                     &client->stream);
+        r = http_send(client->link.http,
+                      &(HttpOptions) {
+                              .path = path,
+                              .filters = subscription->filters ? EVENT_FILTERS : NULL,
+                              .fresh = true,
+                              .head = on_stream_head,
+                              .body = on_stream_body,
+                              .done = on_stream_done,
+                              .userdata = client,
+                      },
+                      &client->stream);
         if (r < 0)
                 return r;
         client->phase = PHASE_SUBSCRIBING;
@@ -371,7 +371,7 @@ static void attempt(DockerClient *client) {
         client->appeared = false;
         if (!client->watch)
                 (void) socket_watch_new(client->event, client->socket_path, on_socket_appeared, client, &client->watch);
-        r = http_new(client->event, client->socket_path, &client->link.http);
+        r = http_new(client->event, &(HttpPeer) { .socket_path = client->socket_path }, &client->link.http);
         if (r >= 0)
                 r = get_ping(client, on_pinged);
         if (r < 0)

@@ -3,10 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/text.h"
 #include "daemon/docker/decode.h"
-#include "daemon/docker/json.h"
 #include "daemon/docker/label-prefix.h"
+#include "daemon/http/json.h"
 
 #define NANOSECONDS_PER_SECOND 1000000000
 
@@ -125,20 +124,4 @@ int docker_event_decode(const char *text, size_t size, DockerEvent *ret, char **
                 *ret_network = network;
         }
         return r;
-}
-
-const char *docker_error_decode(const char *text, size_t text_size, char *buffer, size_t size) {
-        _cleanup_(json_freep) cJSON *json = NULL;
-        const char *message = NULL;
-
-        if (json_parse(text, text_size, &json) >= 0)
-                message = json_text(json, "message");
-        if (message) {
-                text = message;
-                text_size = strlen(message);
-        }
-        /* Go's http.Error() ends its one line with a newline. */
-        while (text_size > 0 && (text[text_size - 1] == '\n' || text[text_size - 1] == '\r'))
-                text_size--;
-        return text_escape(text, text_size, buffer, size);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/docker/decode.h"
-#include "daemon/docker/json.h"
+#include "daemon/http/json.h"
 
 /* What the shapes of daemon/docker/decode.h have in common, or what is long in them. All return 0, -EBADMSG, or
  * -ENOMEM, as there. */

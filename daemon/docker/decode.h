@@ -45,7 +45,3 @@ typedef struct DockerImage {
  * ID, which is not compared: engines may write it otherwise than they write that of a container's image. */
 int docker_image_decode(const char *text, size_t size, DockerImage *ret);
 void docker_image_done(DockerImage *image);
-
-/* The reason in the body of an answer that is no success, {"message": "..."}, or the body itself where it is
- * something else, in one line fit to be shown. Always terminates; returns the buffer. size is at least 4. */
-const char *docker_error_decode(const char *text, size_t text_size, char *buffer, size_t size);

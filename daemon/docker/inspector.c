@@ -146,15 +146,15 @@ static int inspect_start(Inspect *inspect) {
         char path[128];
 
         snprintf(path, sizeof(path), "%s/%s/%s/json", link->prefix, kinds[inspect->kind].collection, inspect->id);
-        return http_get(link->http,
-                        &(HttpOptions) {
-                                .path = path,
-                                .timeout = link->times.inspect,
-                                .body = on_body,
-                                .done = on_done,
-                                .userdata = inspect,
-                        },
-                        &inspect->request);
+        return http_send(link->http,
+                         &(HttpOptions) {
+                                 .path = path,
+                                 .timeout = link->times.inspect,
+                                 .body = on_body,
+                                 .done = on_done,
+                                 .userdata = inspect,
+                         },
+                         &inspect->request);
 }
 
 static void inspector_run(Inspector *inspector) {

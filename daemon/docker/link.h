@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-#include "daemon/docker/http.h"
 #include "daemon/docker/notices.h"
+#include "daemon/http/http.h"
 
 /* Time limits and intervals, in microseconds. */
 typedef struct DockerTimes {

@@ -108,15 +108,15 @@ int lister_start(Lister *lister) {
                 return 0;
         }
         snprintf(path, sizeof(path), "%s/containers/json", lister->link->prefix);
-        return http_get(lister->link->http,
-                        &(HttpOptions) {
-                                .path = path,
-                                .timeout = lister->link->times.list,
-                                .body = on_body,
-                                .done = on_done,
-                                .userdata = lister,
-                        },
-                        &lister->request);
+        return http_send(lister->link->http,
+                         &(HttpOptions) {
+                                 .path = path,
+                                 .timeout = lister->link->times.list,
+                                 .body = on_body,
+                                 .done = on_done,
+                                 .userdata = lister,
+                         },
+                         &lister->request);
 }
 
 void lister_fail(Lister *lister, const char *reason) {

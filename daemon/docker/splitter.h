@@ -5,21 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/http/buffer.h"
+
 /* Cut the body of an answer, which arrives in chunks of any size, into texts that are decoded one at a time. Neither
  * splitter looks at what the JSON says: that is the decoder's business. */
-
-/* A buffer that grows up to a cap and is used again and again. */
-typedef struct TextBuffer {
-        char *text;
-        size_t size;
-        size_t capacity;
-} TextBuffer;
-
-/* Returns 0, -EMSGSIZE if the text would be over `maximum` bytes (the buffer stays as it was), or -ENOMEM. */
-int text_buffer_append(TextBuffer *buffer, const char *data, size_t size, size_t maximum);
-/* Empties it; memory beyond what an ordinary text needs is given back. */
-void text_buffer_clear(TextBuffer *buffer);
-void text_buffer_done(TextBuffer *buffer);
 
 /* One piece, valid during the call, not terminated. text is NULL, and size 0, where a piece was over the cap and is
  * skipped. A negative return value ends the feeding, and is what the feeding function returns. */

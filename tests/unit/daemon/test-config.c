@@ -80,6 +80,49 @@ static void test_all_keys(void **state _unused_) {
         assert_true(config->ruleset.enforce);
 }
 
+static void test_calico_defaults(void **state _unused_) {
+        _cleanup_(config_freep) Config *off = good("[Profile]\nCaFile=/nonexistent\nUser=u\n");
+        _cleanup_(config_freep) Config *config = good("[Profile]\nBackend=calico-v1\nHostname=\nEndpoints=\n");
+        char name[256] = "";
+
+        assert_false(off->calico.enabled);
+        assert_true(config->calico.enabled);
+        assert_int_equal(config->calico.scope, CALICO_SCOPE_ENDPOINT);
+        assert_int_equal(config->calico.n_endpoints, 1);
+        assert_string_equal(config->calico.endpoints[0], "http://127.0.0.1:2379");
+        assert_int_equal(gethostname(name, sizeof(name) - 1), 0);
+        assert_string_equal(config->calico.hostname, name);
+        assert_null(config->calico.ca_file);
+        assert_null(config->calico.user);
+        assert_null(config->calico.password);
+}
+
+static void test_calico(void **state _unused_) {
+        char path[] = "/tmp/test-config-XXXXXX", text[1024];
+        int fd = mkstemp(path);
+        _cleanup_(config_freep) Config *config = NULL;
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, " s:e cret\n", 10), 10);
+        close(fd);
+        snprintf(text, sizeof(text),
+                 "[Profile]\nBackend=Calico-V1\nScope=Profile\n"
+                 "Endpoints=https://192.0.2.1:2379/, http://[2001:db8::1]:4001\nEndpoints=http://etcd.example\n"
+                 "CaFile=%s\nCertFile=%s\nKeyFile=%s\nUser=calico\nPasswordFile=%s\nHostname=node-1.example\n",
+                 path, path, path, path);
+        config = good(text);
+        unlink(path);
+        assert_int_equal(config->calico.scope, CALICO_SCOPE_PROFILE);
+        assert_int_equal(config->calico.n_endpoints, 3);
+        assert_string_equal(config->calico.endpoints[0], "https://192.0.2.1:2379");
+        assert_string_equal(config->calico.endpoints[1], "http://[2001:db8::1]:4001");
+        assert_string_equal(config->calico.endpoints[2], "http://etcd.example");
+        assert_string_equal(config->calico.ca_file, path);
+        assert_string_equal(config->calico.user, "calico");
+        assert_string_equal(config->calico.password, " s:e cret");
+        assert_string_equal(config->calico.hostname, "node-1.example");
+}
+
 static void test_empty_lists(void **state _unused_) {
         _cleanup_(config_freep) Config *config = good("[Expose]\nReservedPorts=\nInterfaces=eth0\nInterfaces=\n"
                                                       "Addresses=192.0.2.1\nAddresses=\n");
@@ -128,6 +171,24 @@ static void test_bad_values(void **state _unused_) {
                 { "[Expose]\nMark=0x1ffffffff\n", ":2:", "Mark" },
                 { "[Expose]\nMark=mark\n", ":2:", "Mark" },
                 { "[Profile]\nEnforce=maybe\n", ":2:", "Enforce" },
+                { "[Profile]\nBackend=calico\n", ":2:", "Backend" },
+                { "[Profile]\nScope=host\n", ":2:", "Scope" },
+                { "[Profile]\nEndpoints=127.0.0.1:2379\n", ":2:", "Endpoints" },
+                { "[Profile]\nEndpoints=ftp://127.0.0.1\n", ":2:", "Endpoints" },
+                { "[Profile]\nEndpoints=http://\n", ":2:", "Endpoints" },
+                { "[Profile]\nEndpoints=http:///\n", ":2:", "Endpoints" },
+                { "[Profile]\nEndpoints=http://a/v2/keys\n", ":2:", "Endpoints" },
+                { "[Profile]\nEndpoints=http://user:password@a:2379\n", ":2:", "Endpoints" },
+                { "[Profile]\nCaFile=ca.pem\n", ":2:", "CaFile" },
+                { "[Profile]\nUser=a:b\n", ":2:", "User" },
+                { "[Profile]\nHostname=a/b\n", ":2:", "Hostname" },
+                { "[Profile]\nHostname=..\n", ":2:", "Hostname" },
+                { "[Profile]\nBackend=calico-v1\nCaFile=/nonexistent/ca.pem\n", ":3:", "CaFile" },
+                { "[Profile]\nBackend=calico-v1\nCertFile=/dev/null\n", ":3:", "KeyFile" },
+                { "[Profile]\nBackend=calico-v1\nUser=a\n", ":3:", "PasswordFile" },
+                { "[Profile]\nBackend=calico-v1\nPasswordFile=/dev/null\n", ":3:", "PasswordFile" },
+                { "[Profile]\nBackend=calico-v1\nUser=a\nPasswordFile=/dev/null\n", ":4:", "PasswordFile" },
+                { "[Profile]\nBackend=calico-v1\nUser=a\nPasswordFile=/nonexistent\n", ":4:", "PasswordFile" },
                 { "[Expose]\nPorts=80\nnonsense\n", ":3:", "line" },
                 { "[Expose\nPorts=80\n", ":1:", "line" },
         };
@@ -178,6 +239,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_all_keys),
+                cmocka_unit_test(test_calico_defaults),
+                cmocka_unit_test(test_calico),
                 cmocka_unit_test(test_empty_lists),
                 cmocka_unit_test(test_mark_alone_is_its_mask),
                 cmocka_unit_test(test_unknown_keys_are_no_error),

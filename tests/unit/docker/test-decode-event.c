@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/docker/decode.h"
+#include "daemon/http/error.h"
 #include "tests/unit/docker/fixture.h"
 
 #define ID "80a8cc77863143a0a63ee5e1a5aa3c7789803e974cfd03d55781d6385d4c47ea"
@@ -342,7 +343,7 @@ static void test_error(void **state) {
 
         (void) state;
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                docker_error_decode(cases[i].text, strlen(cases[i].text), buffer, sizeof(buffer));
+                http_error_decode(cases[i].text, strlen(cases[i].text), buffer, sizeof(buffer));
                 assert_string_equal(buffer, cases[i].expected);
         }
 }

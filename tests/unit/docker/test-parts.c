@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "common/macros.h"
-#include "daemon/docker/backoff.h"
 #include "daemon/docker/engine.h"
 #include "daemon/docker/timestamp.h"
+#include "daemon/http/backoff.h"
 
 static void test_engine(_unused_ void **state) {
         static const struct {

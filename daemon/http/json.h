@@ -9,7 +9,7 @@
 #include "common/macros.h"
 
 /* What the decoders need of cJSON, with the two things it does not do: a string never ends early, and memory that
- * ended is not taken for bad JSON. Keys compare exactly, as Docker writes them; of doubled keys the first counts. */
+ * ended is not taken for bad JSON. Keys compare exactly, as in JSON; of doubled keys the first counts. */
 
 static inline cJSON *json_free(cJSON *json) {
         cJSON_Delete(json);

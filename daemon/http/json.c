@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/docker/json.h"
+#include "daemon/http/json.h"
 
 #include <errno.h>
 #include <string.h>

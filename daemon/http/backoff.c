@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/docker/backoff.h"
+#include "daemon/http/backoff.h"
 
 #include "common/macros.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/docker/http.h"
+#include "daemon/http/http.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -7,16 +7,21 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
-#include "daemon/docker/decode.h"
-#include "daemon/docker/splitter.h"
+#include "common/text.h"
+#include "daemon/http/buffer.h"
+#include "daemon/http/error.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
 /* Of the body of an answer that is an error: enough for any message, which is cut again when it is shown. */
 #define ERROR_BODY_MAX 4096
 /* The host's name means nothing on a unix socket; Go's server only wants one. */
-#define URL_BASE "http://localhost"
+#define UNIX_BASE "http://localhost"
+/* A peer that vanished without a word is noticed within a minute, on an idle connection too. */
+#define KEEPALIVE_IDLE_SECONDS 30L
+#define KEEPALIVE_INTERVAL_SECONDS 10L
 #define MICROSECONDS_PER_MILLISECOND 1000
 
 typedef TAILQ_HEAD(HttpRequestList, HttpRequest) HttpRequestList;
@@ -33,11 +38,14 @@ struct HttpRequest {
         TextBuffer error_body;
         HttpResult result;
         char reason[HTTP_REASON_SIZE];
+        char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
 };
 
 struct Http {
         sd_event *event;
-        char *socket_path;
+        char *socket_path; /* or NULL */
+        char *base;        /* what each URL begins with */
+        char *ca_file, *cert_file, *key_file, *user, *password;
         CURLM *multi;
         sd_event_source *timer;
         sd_event_source *completion; /* hands out what is finished, one a time */
@@ -63,10 +71,14 @@ static unsigned request_status(HttpRequest *request) {
 
 /* Results. */
 
+static bool is_success(unsigned status) {
+        return status == 200 || status == 201;
+}
+
 static void describe_status(HttpRequest *request) {
         char message[HTTP_REASON_SIZE - 32];
 
-        docker_error_decode(request->error_body.text ? request->error_body.text : "", request->error_body.size, message,
+        http_error_decode(request->error_body.text ? request->error_body.text : "", request->error_body.size, message,
                             sizeof(message));
         request->result.error = -EREMOTEIO;
         snprintf(request->reason, sizeof(request->reason), "answered with status %u: %s", request->result.status,
@@ -74,11 +86,12 @@ static void describe_status(HttpRequest *request) {
 }
 
 static void describe_connect(HttpRequest *request) {
+        const char *path = request->http->socket_path;
         long error = 0;
 
         (void) curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &error);
         request->result.error = error > 0 ? -(int) error : -ECONNREFUSED;
-        snprintf(request->reason, sizeof(request->reason), "cannot connect to %s: %s", request->http->socket_path,
+        snprintf(request->reason, sizeof(request->reason), "cannot connect%s%s: %s", path ? " to " : "", path ?: "",
                  strerror(-request->result.error));
 }
 
@@ -101,6 +114,17 @@ static void describe_failure(HttpRequest *request, CURLcode code) {
                 error = -ECONNRESET;
                 reason = "the connection ended before the answer did";
                 break;
+        case CURLE_COULDNT_RESOLVE_HOST:
+                error = -EHOSTUNREACH;
+                break;
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CACERT_BADFILE:
+                error = -EPERM;
+                if (*request->detail)
+                        reason = request->detail;
+                break;
         default:
                 break;
         }
@@ -109,7 +133,7 @@ static void describe_failure(HttpRequest *request, CURLcode code) {
                 reason = strerror(-error);
         }
         request->result.error = error;
-        snprintf(request->reason, sizeof(request->reason), "%s", reason);
+        text_escape(reason, strlen(reason), request->reason, sizeof(request->reason));
 }
 
 static void http_complete_soon(Http *http) {
@@ -124,13 +148,13 @@ static void request_finish(HttpRequest *request, CURLcode code) {
 
         request->result = (HttpResult) { .status = request_status(request), .reason = request->reason };
         /* To libcurl, a header that is cut off is a whole one without a body. */
-        if (code == CURLE_OK && request->result.status == 200 && !request->headed)
+        if (code == CURLE_OK && is_success(request->result.status) && !request->headed)
                 code = CURLE_GOT_NOTHING;
         if (code == CURLE_COULDNT_CONNECT)
                 describe_connect(request);
         else if (code != CURLE_OK)
                 describe_failure(request, code);
-        else if (request->result.status != 200)
+        else if (!is_success(request->result.status))
                 describe_status(request);
         request_move(request, &http->finished);
         http_complete_soon(http);
@@ -233,11 +257,24 @@ static int http_add_sources(Http *http) {
         return r < 0 ? r : 0;
 }
 
-int http_new(sd_event *event, const char *socket_path, Http **ret) {
+static bool copy_text(const char *text, char **ret) {
+        *ret = text ? strdup(text) : NULL;
+        return !text || *ret;
+}
+
+static bool copy_peer(Http *http, const HttpPeer *peer) {
+        return copy_text(peer->socket_path, &http->socket_path) &&
+               copy_text(peer->socket_path ? UNIX_BASE : peer->url, &http->base) &&
+               copy_text(peer->ca_file, &http->ca_file) && copy_text(peer->cert_file, &http->cert_file) &&
+               copy_text(peer->key_file, &http->key_file) && copy_text(peer->user, &http->user) &&
+               copy_text(peer->password, &http->password);
+}
+
+int http_new(sd_event *event, const HttpPeer *peer, Http **ret) {
         _cleanup_(http_freep) Http *http = NULL;
         int r;
 
-        if (strlen(socket_path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
+        if (peer->socket_path && strlen(peer->socket_path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
                 return -ENAMETOOLONG;
         http = calloc(1, sizeof(*http));
         if (!http)
@@ -245,9 +282,8 @@ int http_new(sd_event *event, const char *socket_path, Http **ret) {
         TAILQ_INIT(&http->active);
         TAILQ_INIT(&http->finished);
         http->event = sd_event_ref(event);
-        http->socket_path = strdup(socket_path);
         http->multi = curl_multi_init();
-        if (!http->socket_path || !http->multi)
+        if (!http->multi || !copy_peer(http, peer))
                 return -ENOMEM;
         r = http_add_sources(http);
         if (r < 0)
@@ -255,7 +291,8 @@ int http_new(sd_event *event, const char *socket_path, Http **ret) {
         if (curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted) != CURLM_OK ||
             curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
             curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted) != CURLM_OK ||
-            curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK)
+            curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK ||
+            curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long) peer->connections) != CURLM_OK)
                 return -ENOMEM;
         *ret = TAKE_PTR(http);
         return 0;
@@ -270,6 +307,12 @@ Http *http_free(Http *http) {
         sd_event_source_disable_unref(http->completion);
         sd_event_unref(http->event);
         free(http->socket_path);
+        free(http->base);
+        free(http->ca_file);
+        free(http->cert_file);
+        free(http->key_file);
+        free(http->user);
+        free(http->password);
         free(http);
         return NULL;
 }
@@ -280,7 +323,8 @@ static size_t on_header(char *data, _unused_ size_t one, size_t size, void *user
         HttpRequest *request = userdata;
 
         /* The empty line ends a header; of an interim answer (1xx) too, and behind the body come trailers. */
-        if (size <= 2 && (*data == '\r' || *data == '\n') && !request->headed && request_status(request) == 200) {
+        if (size <= 2 && (*data == '\r' || *data == '\n') && !request->headed &&
+            is_success(request_status(request))) {
                 request->headed = true;
                 if (request->options.head)
                         request->options.head(request->options.userdata);
@@ -292,7 +336,7 @@ static size_t on_body(char *data, _unused_ size_t one, size_t size, void *userda
         HttpRequest *request = userdata;
         int r;
 
-        if (request_status(request) == 200)
+        if (is_success(request_status(request)))
                 r = request->options.body ? request->options.body(request->options.userdata, data, size) : 0;
         else {
                 size_t room = ERROR_BODY_MAX - request->error_body.size;
@@ -306,7 +350,7 @@ static size_t on_body(char *data, _unused_ size_t one, size_t size, void *userda
         return size;
 }
 
-static char *make_url(const HttpOptions *options) {
+static char *make_url(const char *base, const HttpOptions *options) {
         char *url = NULL, *filters = NULL;
         int r;
 
@@ -315,21 +359,51 @@ static char *make_url(const HttpOptions *options) {
                 if (!filters)
                         return NULL;
         }
-        r = asprintf(&url, URL_BASE "%s%s%s", options->path,
+        r = asprintf(&url, "%s%s%s%s", base, options->path,
                      !filters ? "" : strchr(options->path, '?') ? "&filters=" : "?filters=", filters ? filters : "");
         curl_free(filters);
         return r < 0 ? NULL : url;
 }
 
 /* Any of these fails for want of memory only. */
+static bool set_peer(CURL *easy, const Http *http) {
+        if (http->socket_path)
+                return curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, http->socket_path) == CURLE_OK;
+        /* Where an authority is named, it alone is believed: not the system's beside it. */
+        return (!http->ca_file || (curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file) == CURLE_OK &&
+                                   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK)) &&
+               (!http->cert_file || curl_easy_setopt(easy, CURLOPT_SSLCERT, http->cert_file) == CURLE_OK) &&
+               (!http->key_file || curl_easy_setopt(easy, CURLOPT_SSLKEY, http->key_file) == CURLE_OK) &&
+               (!http->user || (curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long) CURLAUTH_BASIC) == CURLE_OK &&
+                                curl_easy_setopt(easy, CURLOPT_USERNAME, http->user) == CURLE_OK &&
+                                curl_easy_setopt(easy, CURLOPT_PASSWORD, http->password ?: "") == CURLE_OK)) &&
+               curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS) == CURLE_OK;
+}
+
+/* libcurl closes a socket whose connect() failed before it says that it wants no more of it. Then only its last
+ * descriptor takes it out of the loop: none may live on in a child. */
+static curl_socket_t open_socket(_unused_ void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *address) {
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static bool set_method(CURL *easy, const HttpOptions *options) {
+        return (!options->form || curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, options->form) == CURLE_OK) &&
+               (!options->method || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, options->method) == CURLE_OK);
+}
+
 static bool set_options(HttpRequest *request, const char *url) {
         CURL *easy = request->easy;
         long timeout = (long) (request->options.timeout / MICROSECONDS_PER_MILLISECOND);
         long fresh = request->options.fresh;
 
         return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->http->socket_path) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->detail) == CURLE_OK &&
+               set_peer(easy, request->http) && set_method(easy, &request->options) &&
+               curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1) == CURLE_OK &&
                /* Whatever the environment says of proxies. */
                curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
@@ -349,20 +423,31 @@ static bool set_options(HttpRequest *request, const char *url) {
                curl_easy_setopt(easy, CURLOPT_PRIVATE, request) == CURLE_OK;
 }
 
-int http_get(Http *http, const HttpOptions *options, HttpRequest **ret) {
+/* Nobody is to wait for a "100 Continue" before a large body, and Docker 29 would also know other framings of the
+ * stream. */
+static struct curl_slist *make_headers(void) {
+        struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
+        struct curl_slist *all = headers ? curl_slist_append(headers, "Expect:") : NULL;
+
+        if (!all)
+                curl_slist_free_all(headers);
+        return all;
+}
+
+int http_send(Http *http, const HttpOptions *options, HttpRequest **ret) {
         _cleanup_(http_request_freep) HttpRequest *request = calloc(1, sizeof(*request));
-        _cleanup_free_ char *url = make_url(options);
+        _cleanup_free_ char *url = make_url(http->base, options);
 
         if (!request || !url)
                 return -ENOMEM;
         request->http = http;
         request->options = *options;
-        request->options.path = request->options.filters = NULL;
         request->easy = curl_easy_init();
-        /* Docker 29 would also know other framings of the stream. */
-        request->headers = curl_slist_append(NULL, "Accept: application/json");
+        request->headers = make_headers();
         if (!request->easy || !request->headers || !set_options(request, url))
                 return -ENOMEM;
+        /* libcurl has copies. */
+        request->options.method = request->options.path = request->options.form = request->options.filters = NULL;
         request_move(request, &http->active);
         if (curl_multi_add_handle(http->multi, request->easy) != CURLM_OK)
                 return -ENOMEM;
@@ -390,4 +475,9 @@ const char *http_request_header(HttpRequest *request, const char *name) {
         if (curl_easy_header(request->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
                 return NULL;
         return header->value;
+}
+
+const char *http_request_error_body(const HttpRequest *request, size_t *ret_size) {
+        *ret_size = request->error_body.size;
+        return request->error_body.text ?: "";
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "daemon/calico/calico.h"
+#include "daemon/calico/endpoints.h"
+#include "daemon/calico/own.h"
+#include "daemon/calico/task.h"
+
+/* From what exposures need and the endpoints' records to what each profile must have. No I/O. */
+
+#define HOLDER_SIZE (2 * CALICO_NAME_MAX + 2)
+
+/* A need of the caller's, copied. */
+typedef struct Want {
+        char *endpoint;
+        char *profile; /* or NULL */
+        ProfileRule *rules;
+        size_t n_rules;
+        char own[OWN_NAME_SIZE];
+
+        char target[CALICO_NAME_MAX + 1]; /* the profile that must have the rules; "" if there can be none */
+        CalicoState state;
+        char reason[CALICO_REASON_SIZE];
+
+        /* What the caller was told last. */
+        bool told;
+        CalicoState told_state;
+        char told_reason[CALICO_REASON_SIZE];
+} Want;
+
+/* Returns 0, -ENOMEM. */
+int want_copy(const CalicoNeed *need, Want *ret);
+void want_done(Want *want);
+bool want_equal(const Want *a, const Want *b);
+
+typedef struct WantedProfile {
+        char *name;
+        TaskNeeds needs;
+} WantedProfile;
+
+typedef struct Wanted {
+        WantedProfile *profiles; /* sorted by name */
+        size_t n_profiles, capacity;
+} Wanted;
+
+/* The profile that must have the rules goes to want->target. Where there can be none, that is "", and state and reason
+ * say why; else they are left alone. */
+void want_choose(Want *want, const Endpoints *endpoints, CalicoScope scope);
+
+/* Adds what the want needs of its target. Returns 0 or -ENOMEM. */
+int wanted_add(Wanted *wanted, const Want *want, const char *host);
+/* Adds that this endpoint still has this profile of ours. Returns 0 or -ENOMEM. */
+int wanted_keep(Wanted *wanted, const char *profile, const char *host, const char *endpoint);
+/* Sorts, and leaves each once. */
+void wanted_finish(Wanted *wanted);
+void wanted_done(Wanted *wanted);
+
+const char *holder_format(const char *host, const char *endpoint, char buffer[static HOLDER_SIZE]);
