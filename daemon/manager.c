@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -223,6 +224,21 @@ static int manager_use_config(Manager *manager, Config *config) {
         return 0;
 }
 
+/* daemon/calico is not asked for anything yet: better no start than profiles without their rules. */
+static int load_config(const char *path, Config **ret, char error[static CONFIG_ERROR_SIZE]) {
+        _cleanup_(config_freep) Config *config = NULL;
+        int r = config_load(path, &config, error);
+
+        if (r >= 0 && config->calico.enabled) {
+                snprintf(error, CONFIG_ERROR_SIZE, "%s: Backend=calico-v1 does not work yet, expected nftables", path);
+                r = -EINVAL;
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(config);
+        return 0;
+}
+
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *userdata) {
         _cleanup_(config_freep) Config *config = NULL;
         char error[CONFIG_ERROR_SIZE] = "no memory";
@@ -231,7 +247,7 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
 
         service_notify_reloading();
         manager->reloading = true;
-        r = config_load(manager->config_path, &config, error);
+        r = load_config(manager->config_path, &config, error);
         if (r >= 0)
                 r = manager_use_config(manager, config);
         if (r < 0)
@@ -338,7 +354,7 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
         }
         manager->config_path = config_path;
         manager->retry_usec = RETRY_MIN_USEC;
-        r = config_load(config_path, &manager->config, error);
+        r = load_config(config_path, &manager->config, error);
         if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "%s", error);
                 if (error_may_pass(r))
