@@ -34,7 +34,8 @@ struct HttpRequest {
         struct curl_slist *headers;
         HttpOptions options;
         bool headed;
-        int error; /* of the body function */
+        int error;        /* of the body function */
+        int socket_error; /* errno, where no socket could be made */
         TextBuffer error_body;
         HttpResult result;
         char reason[HTTP_REASON_SIZE];
@@ -87,9 +88,10 @@ static void describe_status(HttpRequest *request) {
 
 static void describe_connect(HttpRequest *request) {
         const char *path = request->http->socket_path;
-        long error = 0;
+        long error = request->socket_error;
 
-        (void) curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &error);
+        if (error == 0)
+                (void) curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &error);
         request->result.error = error > 0 ? -(int) error : -ECONNREFUSED;
         snprintf(request->reason, sizeof(request->reason), "cannot connect%s%s: %s", path ? " to " : "", path ?: "",
                  strerror(-request->result.error));
@@ -385,8 +387,12 @@ static bool set_peer(CURL *easy, const Http *http) {
 
 /* libcurl closes a socket whose connect() failed before it says that it wants no more of it. Then only its last
  * descriptor takes it out of the loop: none may live on in a child. */
-static curl_socket_t open_socket(_unused_ void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *address) {
-        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+static curl_socket_t open_socket(void *userdata, _unused_ curlsocktype purpose, struct curl_sockaddr *address) {
+        HttpRequest *request = userdata;
+        int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+        request->socket_error = fd < 0 ? errno : 0; /* libcurl says only that it cannot connect */
+        return fd;
 }
 
 static bool set_method(CURL *easy, const HttpOptions *options) {
@@ -401,6 +407,7 @@ static bool set_options(HttpRequest *request, const char *url) {
 
         return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request) == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->detail) == CURLE_OK &&
                set_peer(easy, request->http) && set_method(easy, &request->options) &&
                curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&

@@ -8,6 +8,8 @@ from table import Table
 
 # How soon the kernel must have followed the engine: what the project promises.
 PROMPT = 1.0
+# How soon what was withdrawn is forgotten by connection tracking: a sweep, another, and pauses.
+FLOWS = 5.0
 
 
 class Host(Supervisor):
@@ -27,11 +29,12 @@ class Host(Supervisor):
         table = self.table()
         if not table:
             return ["there is no table"]
-        return oracle.find_differences(self.engine.truth(), self.engine.image_labels(),
-                                       self.space.routes(), table)
+        differences = oracle.find_differences(self.engine.truth(), self.engine.image_labels(),
+                                              self.space.routes(), table)
+        return [line for line in differences if not line.startswith("withdrawn")]
 
     def await_right(self, deadline=PROMPT):
-        """Wait until the table is what the containers ask for."""
+        """Wait until the table is what the containers ask for, and then until no old flow is left."""
         last = []
 
         def right():
@@ -39,9 +42,15 @@ class Host(Supervisor):
             return not last
         try:
             wait_until(right, deadline, "")
+            last[:] = ["withdrawn4, withdrawn6: old flows are not deleted"]
+            wait_until(lambda: not self.remembers_withdrawn(), FLOWS, "")
         except LabError:
             raise AssertionError(f"after {deadline:g} s the table is wrong:\n"
                                  + "\n".join(last)) from None
+
+    def remembers_withdrawn(self):
+        table = self.table()
+        return table and (table.get("withdrawn4") or table.get("withdrawn6"))
 
     def sends(self, port, protocol="tcp"):
         """Where the table sends a host port: an IPv4 address, or None."""
