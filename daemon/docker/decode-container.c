@@ -262,14 +262,20 @@ static int decode_inspect(const cJSON *json, Container *container) {
         return r;
 }
 
+/* The ID is what both shapes must have. */
+static int decode_start(const char *text, size_t size, cJSON **ret_json, Container **ret) {
+        int r;
+
+        r = json_parse(text, size, ret_json);
+        return r < 0 ? r : copy_id(*ret_json, ret);
+}
+
 int docker_row_decode(const char *text, size_t size, DockerPorts *ports, Container **ret) {
         _cleanup_(container_freep) Container *container = NULL;
         _cleanup_(json_freep) cJSON *json = NULL;
         int r;
 
-        r = json_parse(text, size, &json);
-        if (r >= 0)
-                r = copy_id(json, &container);
+        r = decode_start(text, size, &json, &container);
         if (r >= 0)
                 r = decode_row_basics(json, container, ports);
         if (r < 0 || container->n_labels == 0)
@@ -286,9 +292,7 @@ int docker_inspect_decode(const char *text, size_t size, Container **ret) {
         _cleanup_(json_freep) cJSON *json = NULL;
         int r;
 
-        r = json_parse(text, size, &json);
-        if (r >= 0)
-                r = copy_id(json, &container);
+        r = decode_start(text, size, &json, &container);
         if (r >= 0)
                 r = decode_inspect(json, container);
         if (r < 0)

@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/macros.h"
+#include "tests/values.h"
 
 /* Tests of what the kernel does: each program works in a network namespace of its own, which ends with it, so that
  * nothing of the machine's own network is ever touched. */
@@ -25,6 +26,8 @@ void netns_run_in(int netns, const char *format, ...) _printf_(2, 3);
 void netns_await(const char *command);
 /* Moves an interface into that namespace. */
 void netns_give(int netns, const char *ifname);
+/* Leaves the process's netlink monitor hardly any room: what comes faster than it is read is lost. */
+void netns_deafen_monitor(void);
 /* Writes a file below /proc/sys of the current namespace. */
 void netns_sysctl(const char *path, const char *value);
 

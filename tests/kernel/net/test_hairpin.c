@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,13 +35,6 @@ typedef struct Fixture {
 } Fixture;
 
 static const uint8_t mac2[MAC_SIZE] = { 2, 0, 0, 0, 0, 2 };
-
-static Address address(const char *text) {
-        Address a;
-
-        assert_int_equal(address_parse(text, &a), 0);
-        return a;
-}
 
 static void on_hairpin(void *userdata, const char *port) {
         Fixture *fixture = userdata;
@@ -370,27 +362,13 @@ static void a_bridge_that_went_is_no_failure(void **state) {
         assert_int_equal(fixture->failed, 0);
 }
 
-static int monitor_fd(void) {
-        for (int fd = 3; fd < 256; fd++) {
-                struct sockaddr_nl name = {};
-                socklen_t size = sizeof(name);
-
-                if (getsockname(fd, (struct sockaddr *) &name, &size) == 0 && name.nl_family == AF_NETLINK &&
-                    name.nl_groups != 0)
-                        return fd;
-        }
-        fail_msg("no monitor");
-        return -1;
-}
-
 static void lost_messages_lose_no_wish(void **state) {
         Fixture *fixture = *state;
-        const int tiny = 1;
 
         container_start(fixture, "veth2", "br0");
         want(fixture);
         await_switch(fixture, "veth2");
-        assert_int_equal(setsockopt(monitor_fd(), SOL_SOCKET, SO_RCVBUF, &tiny, sizeof(tiny)), 0);
+        netns_deafen_monitor();
         netns_run("ip link del veth2; for i in $(seq 1 30); do ip link add x$i type veth peer name y$i; done");
         container_start(fixture, "veth3", "br0");
         await_switch(fixture, "veth3");

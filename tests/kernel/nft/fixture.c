@@ -44,8 +44,8 @@ static _printf_(1, 0) char *format_command(const char *format, va_list arguments
 }
 
 void run(const char *format, ...) {
+        _cleanup_free_ char *command = NULL;
         va_list arguments;
-        char *command;
         int status;
 
         va_start(arguments, format);
@@ -54,20 +54,16 @@ void run(const char *format, ...) {
         status = system(command);
         if (status != 0)
                 fail_msg("failed (%d): %s", WEXITSTATUS(status), command);
-        free(command);
 }
 
 int try_run(const char *format, ...) {
+        _cleanup_free_ char *command = NULL;
         va_list arguments;
-        char *command;
-        int status;
 
         va_start(arguments, format);
         command = format_command(format, arguments);
         va_end(arguments);
-        status = system(command);
-        free(command);
-        return WEXITSTATUS(status);
+        return WEXITSTATUS(system(command));
 }
 
 char *output_of(const char *format, ...) {
@@ -89,20 +85,6 @@ char *output_of(const char *format, ...) {
                 fail_msg("failed: %s", command);
         free(command);
         return text;
-}
-
-Address address(const char *text) {
-        Address parsed;
-
-        assert_int_equal(address_parse(text, &parsed), 0);
-        return parsed;
-}
-
-Prefix prefix(const char *text) {
-        Prefix parsed;
-
-        assert_int_equal(prefix_parse(text, &parsed), 0);
-        return parsed;
 }
 
 Element profile(const char *name) {

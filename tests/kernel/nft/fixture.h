@@ -3,6 +3,7 @@
 
 #include "daemon/nft/nft.h"
 #include "tests/cmocka.h"
+#include "tests/values.h"
 
 /* Each test runs in a network namespace of its own, which ends with it: nothing here touches the machine's own
  * ruleset. Without the right to make one the whole program is skipped. */
@@ -27,9 +28,6 @@ void run(const char *format, ...) _printf_(1, 2);
 int try_run(const char *format, ...) _printf_(1, 2);
 /* What it writes to standard output; to be freed. */
 char *output_of(const char *format, ...) _printf_(1, 2);
-
-Address address(const char *text);
-Prefix prefix(const char *text);
 
 /* Elements, by what a test wants to say. */
 Element profile(const char *name);

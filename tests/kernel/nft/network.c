@@ -157,6 +157,23 @@ int open_client(const Network *network, Place place, const char *source, int typ
         return fd;
 }
 
+const int types[2] = { SOCK_STREAM, SOCK_DGRAM };
+const Protocol protocols[2] = { PROTOCOL_TCP, PROTOCOL_UDP };
+
+void want_one(Fixture *fixture) {
+        want(fixture, profile("web"));
+        want(fixture, endpoint("172.18.0.2", "web"));
+        want(fixture, endpoint("fd00:1::2", "web"));
+        want(fixture, neighbours("172.18.0.0/16"));
+        want(fixture, neighbours("fd00:1::/64"));
+        for (size_t i = 0; i < ELEMENTSOF(protocols); i++) {
+                want(fixture, allow("web", "172.18.0.2", protocols[i], 80, 80));
+                want(fixture, allow("web", "fd00:1::2", protocols[i], 80, 80));
+                want(fixture, dnat(protocols[i], 8080, "172.18.0.2", 80));
+                want(fixture, dnat(protocols[i], 8080, "fd00:1::2", 80));
+        }
+}
+
 /* True if one of the events comes in time. */
 static bool comes(int fd, short events, int timeout) {
         struct pollfd wanted = { .fd = fd, .events = events };

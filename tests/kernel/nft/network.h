@@ -31,6 +31,13 @@ int network_teardown(void **state);
 
 #define NETWORK_TEST(function) cmocka_unit_test_setup_teardown(function, network_setup, network_teardown)
 
+/* What most tests try in turn: TCP, UDP. */
+extern const int types[2];
+extern const Protocol protocols[2];
+
+/* Wants container ONE with all that belongs to it, and its port 80, TCP and UDP, as 8080 of every address. */
+void want_one(Fixture *fixture);
+
 /* Puts this process there; what it runs and opens belongs there. */
 void enter(const Network *network, Place place);
 

@@ -9,22 +9,8 @@
 
 #include "tests/kernel/nft/network.h"
 
-static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
-static const Protocol protocols[] = { PROTOCOL_TCP, PROTOCOL_UDP };
-
-/* Container ONE with all that belongs to it, and ports 80 of it as 8080 of every address. */
 static void expose_one(Fixture *fixture) {
-        want(fixture, profile("web"));
-        want(fixture, endpoint("172.18.0.2", "web"));
-        want(fixture, endpoint("fd00:1::2", "web"));
-        want(fixture, neighbours("172.18.0.0/16"));
-        want(fixture, neighbours("fd00:1::/64"));
-        for (size_t i = 0; i < ELEMENTSOF(protocols); i++) {
-                want(fixture, allow("web", "172.18.0.2", protocols[i], 80, 80));
-                want(fixture, allow("web", "fd00:1::2", protocols[i], 80, 80));
-                want(fixture, dnat(protocols[i], 8080, "172.18.0.2", 80));
-                want(fixture, dnat(protocols[i], 8080, "fd00:1::2", 80));
-        }
+        want_one(fixture);
         settle(fixture);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/macros.h"
 
@@ -26,4 +27,13 @@ char *fixture_read(const char *name, size_t *ret_size) {
         if (ret_size)
                 *ret_size = size;
         return text;
+}
+
+char *fixture_copy(const char *text, size_t size) {
+        char *copy = malloc(size ? size : 1);
+
+        if (!copy)
+                abort();
+        memcpy(copy, text, size);
+        return copy;
 }

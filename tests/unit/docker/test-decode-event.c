@@ -17,10 +17,9 @@
 
 static int decode(const char *text, DockerEvent *ret, char **ret_network) {
         size_t size = strlen(text);
-        char *copy = malloc(size ? size : 1); /* not terminated: what is read behind it is found */
+        char *copy = fixture_copy(text, size);
         int r;
 
-        memcpy(copy, text, size);
         *ret_network = NULL;
         r = docker_event_decode(copy, size, ret, ret_network);
         free(copy);

@@ -9,14 +9,11 @@
 #include "daemon/docker/decode.h"
 #include "tests/unit/docker/fixture.h"
 
-/* From a copy that is not terminated, so that what is read behind it is found. */
 static int decode(const char *text, DockerImage *ret) {
         size_t size = strlen(text);
-        char *copy = malloc(size ? size : 1);
-        int r;
+        char *copy = fixture_copy(text, size);
+        int r = docker_image_decode(copy, size, ret);
 
-        memcpy(copy, text, size);
-        r = docker_image_decode(copy, size, ret);
         free(copy);
         return r;
 }

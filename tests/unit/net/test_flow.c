@@ -7,20 +7,7 @@
 #include "common/macros.h"
 #include "daemon/net/flow.h"
 #include "tests/cmocka.h"
-
-static Address address(const char *text) {
-        Address a;
-
-        assert_int_equal(address_parse(text, &a), 0);
-        return a;
-}
-
-static Prefix prefix(const char *text) {
-        Prefix p;
-
-        assert_int_equal(prefix_parse(text, &p), 0);
-        return p;
-}
+#include "tests/values.h"
 
 /* { kind, protocol, destination, first-last, container, container's first port } and a flow that it is, or is not,
  * to match. */

@@ -5,15 +5,9 @@
 #include "daemon/net/hairpin.h"
 #include "daemon/net/known.h"
 #include "tests/cmocka.h"
+#include "tests/values.h"
 
 static const uint8_t mac1[MAC_SIZE] = { 2, 0, 0, 0, 0, 1 }, mac2[MAC_SIZE] = { 2, 0, 0, 0, 0, 2 };
-
-static Prefix prefix(const char *text) {
-        Prefix p;
-
-        assert_int_equal(prefix_parse(text, &p), 0);
-        return p;
-}
 
 static void add_route(KnownRoutes *routes, unsigned ifindex, const char *text) {
         Prefix p = prefix(text);

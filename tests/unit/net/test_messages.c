@@ -22,6 +22,7 @@
 #include "daemon/net/message.h"
 #include "daemon/net/netlink.h"
 #include "tests/cmocka.h"
+#include "tests/values.h"
 
 #define MESSAGE_SIZE 2048
 
@@ -35,13 +36,6 @@ static void *begin(Message *message, uint16_t type, size_t header) {
         mnl_nlmsg_put_header(message->room);
         message->header.nlmsg_type = type;
         return mnl_nlmsg_put_extra_header(&message->header, header);
-}
-
-static Address address(const char *text) {
-        Address a;
-
-        assert_int_equal(address_parse(text, &a), 0);
-        return a;
 }
 
 static void make_route(Message *message) {

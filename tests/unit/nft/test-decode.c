@@ -69,20 +69,26 @@ static int take_message(Snapshot *snapshot, const struct nlmsghdr *message, uint
         }
 }
 
+/* All of that type. */
+static int take_messages(Snapshot *snapshot, const Batch *batch, uint16_t type) {
+        const struct nlmsghdr *message;
+        int r = 0;
+
+        for (size_t offset = 0; offset < batch->size && r >= 0; offset += NLMSG_ALIGN(message->nlmsg_len)) {
+                message = (const struct nlmsghdr *) (const void *) (batch->data + offset);
+                r = take_message(snapshot, message, type);
+        }
+        return r;
+}
+
 /* In the order in which the kernel is asked. */
 static int take_dump(Snapshot *snapshot, const Batch *batch) {
         static const uint16_t types[] = { NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWSET, NFT_MSG_NEWRULE,
                                           NFT_MSG_NEWSETELEM };
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(types); i++)
-                for (size_t offset = 0; offset < batch->size && r >= 0;) {
-                        const struct nlmsghdr *message =
-                                (const struct nlmsghdr *) (const void *) (batch->data + offset);
-
-                        r = take_message(snapshot, message, types[i]);
-                        offset += NLMSG_ALIGN(message->nlmsg_len);
-                }
+        for (size_t i = 0; i < ELEMENTSOF(types) && r >= 0; i++)
+                r = take_messages(snapshot, batch, types[i]);
         return r;
 }
 
@@ -113,12 +119,7 @@ static void an_element_that_comes_twice_is_an_inconsistent_read(void **state) {
         (void) state;
         make_dump(&batch);
         assert_int_equal(take_dump(&snapshot, &batch), 0);
-        for (size_t offset = 0; offset < batch.size;) {
-                const struct nlmsghdr *message = (const struct nlmsghdr *) (const void *) (batch.data + offset);
-
-                assert_int_equal(take_message(&snapshot, message, NFT_MSG_NEWSETELEM), 0);
-                offset += NLMSG_ALIGN(message->nlmsg_len);
-        }
+        assert_int_equal(take_messages(&snapshot, &batch, NFT_MSG_NEWSETELEM), 0);
         assert_int_equal(snapshot_finish(&snapshot, &kernel), -ESTALE);
         snapshot_done(&snapshot);
         batch_done(&batch);
