@@ -65,6 +65,15 @@ static void containers_lose(Containers *containers) {
         containers_list_later(containers);
 }
 
+/* It could not be looked at, and the list may not say what the reason for looking was: health, for example. */
+static void containers_doubt(Containers *containers, const char *id) {
+        Record *record = model_find(containers->model, id);
+
+        if (record)
+                record->doubted = true;
+        containers_list_later(containers);
+}
+
 /* At most one list each LIST_TRAILING_USEC, and one after the last event, however many there are. */
 static void containers_list_soon(Containers *containers) {
         if (!timer_start_if_off(containers->list_timer, LIST_TRAILING_USEC))
@@ -103,11 +112,14 @@ static void containers_forget(Containers *containers, const char *id) {
                 containers_changed(containers);
 }
 
-/* The container is handed over; its labels are marked. A list does not say how healthy it is. */
+/* The container is handed over; its labels are marked. A list need not say how healthy it is. */
 static void containers_put(Containers *containers, Container *container) {
+        Record *record = model_find(containers->model, container->id);
         char id[CONTAINER_ID_SIZE + 1];
         int r;
 
+        if (record)
+                record->doubted = false;
         strcpy(id, container->id);
         r = model_put(containers->model, container);
         if (r < 0)
@@ -235,6 +247,8 @@ static int compare_row_id(const void *key, const void *item) {
 }
 
 static bool record_is_doubtful(const Record *record) {
+        if (record->doubted)
+                return true;
         for (size_t i = 0; i < record->n_claims; i++)
                 if (record->claims[i].reason == REASON_DUPLICATE_ADDRESS ||
                     record->claims[i].reason == REASON_HEALTH_UNKNOWN)
@@ -320,7 +334,7 @@ static void on_docker_inspected(void *userdata, const char *id, DockerInspectOut
                 return;
         case DOCKER_INSPECT_FAILED:
                 log_line(LOG_DEBUG, "Cannot inspect %.12s: %s", id, reason);
-                containers_list_later(containers);
+                containers_doubt(containers, id);
                 return;
         }
 }
@@ -335,7 +349,7 @@ static const DockerHandlers docker_handlers = {
         .image = on_docker_image,
 };
 
-/* A list does not say how healthy a container is: until Docker was asked, what it has must not be withdrawn. */
+/* A list need not say how healthy a container is: until Docker was asked, what it has must not be withdrawn. */
 static bool health_is_known(const Containers *containers) {
         size_t n;
         Record *const *records = model_records(containers->model, &n);

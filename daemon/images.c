@@ -134,10 +134,22 @@ int images_learn_unreadable(Images *images, const char *id) {
         return image.id ? images_put(images, &image) : -ENOMEM;
 }
 
+static Parked *find_parked(Images *images, const char *container_id) {
+        for (size_t i = 0; i < images->n_parked; i++)
+                if (strcmp(images->parked[i].container->id, container_id) == 0)
+                        return &images->parked[i];
+        return NULL;
+}
+
 int images_park(Images *images, Container *container) {
+        Parked *older = find_parked(images, container->id);
         bool first = true;
 
-        images_drop_parked(images, container->id);
+        if (older) { /* of the same image: a container has one all its life */
+                container_free(older->container);
+                older->container = container;
+                return 0;
+        }
         for (size_t i = 0; i < images->n_parked; i++)
                 first &= strcmp(images->parked[i].container->image_id, container->image_id) != 0;
         if (array_reserve(&images->parked, &images->parked_capacity, images->n_parked + 1, sizeof(Parked)) < 0) {
@@ -172,11 +184,10 @@ bool images_try_again(Images *images, const char *image_id) {
 }
 
 void images_drop_parked(Images *images, const char *container_id) {
-        for (size_t i = 0; i < images->n_parked; i++)
-                if (strcmp(images->parked[i].container->id, container_id) == 0) {
-                        container_free(unpark(images, i));
-                        return;
-                }
+        Parked *parked = find_parked(images, container_id);
+
+        if (parked)
+                container_free(unpark(images, (size_t) (parked - images->parked)));
 }
 
 const char *images_next_parked(const Images *images, const char *image_id) {

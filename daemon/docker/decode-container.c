@@ -157,6 +157,31 @@ static ContainerHealth decode_health(const cJSON *health) {
         return *status == '\0' || strcmp(status, "none") == 0 ? HEALTH_NONE : HEALTH_UNKNOWN;
 }
 
+/* Before API 1.52 a row has no Health, but says it behind its Status: "Up 9 seconds (healthy)", "(unhealthy)", "(health:
+ * starting)" (moby, container/state.go). What else is there says nothing of it. */
+static ContainerHealth decode_row_health(const cJSON *row) {
+        static const struct {
+                const char *end;
+                ContainerHealth health;
+        } ends[] = {
+                { "(healthy)", HEALTH_HEALTHY },
+                { "(unhealthy)", HEALTH_UNHEALTHY },
+                { "(health: starting)", HEALTH_STARTING },
+        };
+        const cJSON *health = json_member(row, "Health");
+        const char *status = json_text(row, "Status");
+
+        if (health)
+                return decode_health(health);
+        for (size_t i = 0; status && i < ELEMENTSOF(ends); i++) {
+                size_t size = strlen(status), end = strlen(ends[i].end);
+
+                if (size >= end && strcmp(status + size - end, ends[i].end) == 0)
+                        return ends[i].health;
+        }
+        return HEALTH_UNKNOWN;
+}
+
 /* The whole. */
 
 static int copy_name(const char *text, Container *container) {
@@ -231,7 +256,7 @@ static int decode_row_rest(const cJSON *json, Container *container) {
         if (!cJSON_IsNumber(json_member(json, "Created")))
                 return -EBADMSG;
         container->created = json_integer(json, "Created");
-        container->health = decode_health(json_member(json, "Health"));
+        container->health = decode_row_health(json);
         r = json_copy_text(json, "ImageID", &container->image_id);
         if (r >= 0)
                 r = decode_common(json, container);

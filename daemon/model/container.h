@@ -29,7 +29,7 @@ typedef enum ContainerState {
 } ContainerState;
 
 typedef enum ContainerHealth {
-        HEALTH_UNKNOWN, /* Docker did not say: the list before API 1.52 does not */
+        HEALTH_UNKNOWN, /* Docker did not say: a list before API 1.52 does not say that there is no health check */
         HEALTH_NONE,    /* the container has no health check */
         HEALTH_STARTING,
         HEALTH_HEALTHY,

@@ -113,6 +113,7 @@ struct Record {
         const char *profile;             /* "" when there is none */
         RecordPath path4, path6;
         bool introduced; /* what is said of the container itself was said */
+        bool doubted;    /* Docker could not be asked whether this still holds */
 };
 
 /* Takes the container over, on success and failure alike. Returns NULL if there is no memory. */

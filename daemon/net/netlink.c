@@ -136,6 +136,8 @@ static int answer_read(int fd, Answer *answer) {
                 return size == -EAGAIN ? -ETIMEDOUT : (int) size;
         for (left = (size_t) size; message_is_whole(message, left); message = message_next(message, &left))
                 answer_take(answer, message);
+        if (left > 0) /* cut: what is missing must not pass for what is not there */
+                answer_fail(answer, -EBADMSG);
         return 0;
 }
 

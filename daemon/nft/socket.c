@@ -232,6 +232,8 @@ static void answer_take(Answer *answer, const char *buffer, ssize_t size) {
 
         for (; message_is_whole(message, left); message = message_next(message, &left))
                 answer_take_message(answer, message);
+        if (left > 0 && answer->result == 0) /* cut: what is missing must not pass for what is not there */
+                answer->result = -EBADMSG;
 }
 
 int nft_socket_request(NftSocket *nft, struct nlmsghdr *request, NftMessageHandler handler, void *userdata) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Fixtures: a fake engine, namespaces, and a supervisor for the daemon, all gone with the test."""
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -12,9 +13,10 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 os.environ.setdefault("CALICO_EXPOSED_BUILD", str(TESTS.parent / "build" / "dev"))
 sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
 
-from engine import Engine  # noqa: E402
+from engine import Engine, Image, Network  # noqa: E402
 from host import Host  # noqa: E402
 from space import Space  # noqa: E402
+from stays import Monitor  # noqa: E402
 
 
 @pytest.fixture
@@ -31,7 +33,11 @@ def version():
 
 @pytest.fixture
 def engine(space, version):
-    with Engine(space.path("/run/docker.sock"), version) as made:
+    made = Engine(space.path("/run/docker.sock"), version)
+    made.state.add_network(Network("front", "172.19.0.0/16", "2001:db8:77::/64"))
+    made.state.add_network(Network("cal", "192.168.0.0/24", driver="calico"))
+    made.state.add_image(Image("labelled", {"calico.expose": "86:80"}))
+    with made:
         yield made
 
 
@@ -41,6 +47,12 @@ def host(space, engine, tmp_path):
     made = Host(space, engine, tmp_path, str(binary))
     yield made
     made.close()
+
+
+@pytest.fixture
+def monitor(space):
+    with contextlib.closing(Monitor(space)) as made:
+        yield made
 
 
 @pytest.hookimpl(hookwrapper=True)

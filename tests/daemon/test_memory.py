@@ -5,49 +5,16 @@ Whatever fails, a container that lives keeps its port all the time: seen by nft'
 """
 
 import contextlib
-import subprocess
-import threading
 import time
 
 import pytest
 
 from labhost import LabError, wait_until
-from shim import ALL, Shim
+from shim import Shim
+from stays import STAYS, sweep, toggle
 
-STAYS = {"calico.expose": "80,53/udp,7000-7005"}
-COMES = {"calico.expose": "81"}
 # One of so many: a prime, so that no loop of allocations is always met at the same place.
 STRIDE = 37
-
-
-class Monitor:
-    """What nft's monitor hears of the port that must stay; each with the time."""
-
-    def __init__(self, space):
-        self.lines = []
-        self.process = space.popen(["stdbuf", "--output=L", "nft", "monitor"],
-                                   stdout=subprocess.PIPE, text=True)
-        self.reader = threading.Thread(target=self._read)
-        self.reader.start()
-
-    def _read(self):
-        with self.process.stdout as stdout:
-            for line in stdout:
-                if line.startswith("delete table inet calico-exposed") or \
-                        line.startswith("delete element inet calico-exposed") and \
-                        any(text in line for text in ("tcp . 80 ", "udp . 53 ", ". 7000-7005 ")):
-                    self.lines.append((time.monotonic(), line.strip()))
-
-    def close(self):
-        self.process.terminate()
-        self.reader.join()
-        self.process.wait()
-
-
-@pytest.fixture
-def monitor(space):
-    with contextlib.closing(Monitor(space)) as made:
-        yield made
 
 
 @pytest.fixture
@@ -81,7 +48,7 @@ def start_once(host, shim, what):
 
 def survive_start(host, shim, first, count, only_program):
     """While it was away, a container came or went; the start fails, or what comes after it."""
-    what = f"allocations from {first} on, {count} of them, only_program={only_program}"
+    what = f"allocations from {first} on"
     shim.reset()
     shim.only_program, shim.fail_count, shim.fail_first = only_program, count, first
     if start_once(host, shim, what):
@@ -97,13 +64,6 @@ def survive_start(host, shim, first, count, only_program):
     host.process.kill()
 
 
-def toggle(engine):
-    if "comes" in engine.state.containers:
-        engine.remove("comes")
-    else:
-        engine.run("comes", labels=COMES)
-
-
 def count_of_a_start(host, shim, only_program):
     shim.reset()
     shim.only_program = only_program
@@ -111,23 +71,6 @@ def count_of_a_start(host, shim, only_program):
     host.await_right()
     host.process.kill()
     return shim.allocations
-
-
-def sweep(host, monitor, numbers, survive):
-    """survive(number) for each; all that goes wrong is told at the end."""
-    failures, handle = [], host.space.table_handle()
-    for number in numbers:
-        monitor.lines.clear()
-        try:
-            survive(number)
-            assert not monitor.lines, f"{number}: what stays was withdrawn: {monitor.lines}"
-            assert host.space.table_handle() == handle, f"{number}: the table was lost"
-        except (AssertionError, LabError) as error:
-            failures.append(f"{error}; it said {host.process.lines[-2:]}")
-            handle = host.space.table_handle()
-            if host.process.alive:
-                host.process.kill()
-    assert not failures, "\n".join(failures)
 
 
 @pytest.mark.parametrize("only_program, count, stride", [

@@ -3,7 +3,7 @@
 
 import pytest
 
-from engine import Network, Replay, VERSIONS, Image
+from engine import VERSIONS, Replay
 
 LABELS = {
     "web": {"calico.expose": "80,8443:443,53/udp,9/sctp,22,99999,8443:444"},
@@ -25,14 +25,7 @@ def version(request):
     return request.param
 
 
-@pytest.fixture
-def networks(engine):
-    engine.state.add_network(Network("front", "172.19.0.0/16", "2001:db8:77::/64"))
-    engine.state.add_network(Network("cal", "192.168.0.0/24", driver="calico"))
-    engine.state.add_image(Image("labelled", {"calico.expose": "86:80"}))
-
-
-def test_every_kind_of_claim(engine, host, networks):
+def test_every_kind_of_claim(engine, host):
     for name, labels in LABELS.items():
         engine.run(name, labels=labels)
     engine.run("image", image="labelled")
@@ -51,7 +44,7 @@ def test_every_kind_of_claim(engine, host, networks):
     assert not host.sends(86) and not host.sends(8088) and not host.sends(8089)
 
 
-def test_every_operation(engine, host, networks):
+def test_every_operation(engine, host):
     """At each step the kernel follows at once, without a list that says so."""
     host.start_ready()
     label = {"calico.expose": "80,53/udp"}

@@ -41,6 +41,8 @@ def headers(**values):
 def edit(function):
     """function changes the decoded JSON in place, or returns another."""
     def change(answer):
+        if answer.status != 200:
+            return answer
         value = json.loads(answer.body)
         other = function(value)
         data = json.dumps(value if other is None else other).encode() + b"\n"

@@ -195,7 +195,7 @@ static void test_docker_20_10(void **state) {
                       "label calico.expose=82\n");
         rows = read_list("docker-20.10/list.json");
         assert_string_equal(describe(find_row(&rows, "web"), buffer),
-                            "035c web running unknown mode=default image=sha256:ef228\n"
+                            "035c web running healthy mode=default image=sha256:ef228\n"
                             "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
                             "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
                             "label calico.expose=8080:80,53/udp\n");
@@ -444,6 +444,34 @@ static void test_health(void **state) {
                          cases[i].health ? cases[i].health : "");
                 assert_int_equal(decode_inspect_with("State", text, &container), 1);
                 assert_int_equal(container->health, cases[i].inspect);
+                container_free(container);
+        }
+}
+
+/* Where a row has no Health. */
+static void test_health_in_status(void **state) {
+        static const struct {
+                const char *status;
+                ContainerHealth health;
+        } cases[] = {
+                { "\"Up 9 seconds (healthy)\"", HEALTH_HEALTHY },
+                { "\"Up 2 days (unhealthy)\"", HEALTH_UNHEALTHY },
+                { "\"Up Less than a second (health: starting)\"", HEALTH_STARTING },
+                { "\"Up 9 seconds\"", HEALTH_UNKNOWN },
+                { "\"Up 9 seconds (Paused)\"", HEALTH_UNKNOWN },
+                { "\"(healthy) for a long time\"", HEALTH_UNKNOWN },
+                { "\"healthy)\"", HEALTH_UNKNOWN },
+                { "\"\"", HEALTH_UNKNOWN },
+                { "7", HEALTH_UNKNOWN },
+                { "null", HEALTH_UNKNOWN },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Container *container;
+
+                assert_int_equal(decode_row_with("Status", cases[i].status, &container), 1);
+                assert_int_equal(container->health, cases[i].health);
                 container_free(container);
         }
 }
@@ -768,6 +796,7 @@ int main(void) {
                 cmocka_unit_test(test_wrong_types),
                 cmocka_unit_test(test_needed),                 cmocka_unit_test(test_states),
                 cmocka_unit_test(test_health),                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_health_in_status),
                 cmocka_unit_test(test_label_keys),             cmocka_unit_test(test_label_nul),
                 cmocka_unit_test(test_label_limits),           cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_labels_that_stay),
