@@ -30,6 +30,9 @@ else()
         # Needs the optimiser: without it glibc warns at each file.
         target_compile_options(hardening INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
 endif()
+if(FUZZ)
+        target_compile_options(hardening INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # Directories include each other by their path from the top: "daemon/model/label.h".
 add_library(project INTERFACE)
