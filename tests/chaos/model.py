@@ -288,8 +288,11 @@ def differ(before, after, id):
     return one is None or other is None or one.truth() != other.truth()
 
 
-def describe(state, exposed):
-    """By key: the state of a claim, and patterns of which its reason must match one."""
+def describe(state, exposed, names=None):
+    """By key: the state of a claim, and patterns of which its reason must match one.
+
+    names: by ID, what else a container was called; nobody says a conflict again for that.
+    """
     result, claims = {}, state.claims()
     host_ports = state.host_ports()
     for key, (container, claim) in claims.items():
@@ -299,14 +302,16 @@ def describe(state, exposed):
         elif key in exposed:
             result[key] = "exposed", set()
         else:
-            result[key] = "conflict", conflict_reasons(claims, key, exposed, host_ports)
+            result[key] = "conflict", conflict_reasons(
+                claims, key, exposed, host_ports, names or {})
     return result
 
 
-def conflict_reasons(claims, key, exposed, host_ports):
+def conflict_reasons(claims, key, exposed, host_ports, names):
     entry = claims[key][1].entry
-    reasons = {rf"container {re.escape(claims[other][0].name)} "
-               for other in exposed if not may_share(claims[key], claims[other])}
+    holders = {claims[other][0] for other in exposed if not may_share(claims[key], claims[other])}
+    reasons = {f"container {re.escape(name)} " for holder in holders
+               for name in {holder.name, *names.get(holder.id, ())}}
     if any(port.is_in_the_way_of(entry) for port in host_ports):
         reasons.add(f" has port [0-9]+/{entry.protocol} of ")
     return reasons

@@ -309,7 +309,10 @@ class Chooser:
     def with_docker_damage(self):
         """What happens meanwhile needs no Docker."""
         random = self.random
-        down, up = random.choice([("stop", "start"), ("kill", "start"), ("freeze", "thaw")])
+        # Killed without live-restore, Docker leaves interfaces behind that answer for an address that
+        # it then gives to another container.
+        down, up = random.choice([("stop", "start"), ("freeze", "thaw"),
+                                  ("kill" if self.sketch.live_restore else "stop", "start")])
         damage = [["daemon", "kill"], ["daemon", "restart"], ["run", "nft", "flush", "ruleset"]]
         meanwhile = [random.choice(damage)] if chance(random, 0.5) else []
         victim = self.pick("running")

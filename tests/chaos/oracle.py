@@ -28,6 +28,7 @@ class Oracle:
         self.journal = Journal()
         self.skeletons = {}
         self.published = set()  # (protocol, port, port of the container): by Docker, ever
+        self.names = collections.defaultdict(set)  # of containers, by ID
         self.state = None
         self.exposed = frozenset()
         self.content = Content()
@@ -44,6 +45,8 @@ class Oracle:
         new = not self.state or self.state.truth() != state.truth()
         self.state = state
         self.history.add(state)
+        for container in state.containers.values():
+            self.names[container.id].add(container.name)
         self.published |= {(port.protocol, port.port, inside)
                            for container in state.containers.values()
                            for port, inside in container.published}
@@ -186,7 +189,7 @@ class Oracle:
 
     def compare_words(self, look):
         """What the daemon says: in systemctl status, and in the journal."""
-        described = describe(self.state, self.exposed)
+        described = describe(self.state, self.exposed, self.names)
         status = status_of(self.state, self.exposed, described)
         if look["unit"]["StatusText"] != status:
             yield f"the status is {look['unit']['StatusText']!r}, not {status!r}"

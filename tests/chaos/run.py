@@ -39,6 +39,8 @@ AFTER_DAEMON = 3.0
 AFTER_DOCKER = 15.0
 # Nothing takes longer to become quiet.
 QUIET = 90
+# So long a failure is watched, to tell what comes too late from what never comes.
+TOO_LATE = 10
 PAUSE = 0.05
 
 
@@ -81,7 +83,9 @@ class Run:
         return look
 
     def settle(self, patience):
+        """Wait until all is right; what is right too late fails as well, and says so."""
         start = changed = time.monotonic()
+        late = None
         while True:
             began = time.monotonic()
             look = self.look()
@@ -90,12 +94,16 @@ class Run:
                 patience = max(patience, AFTER_OTHERS)
             if new:
                 changed = time.monotonic()
+                late = None
             elif not (differences := self.oracle.compare(look)):
+                if late:
+                    raise Failure(f"right after {began - changed:.1f} s only, before:\n{late}")
                 self.times[patience].append(max(0, began - changed))
                 return
+            elif began > changed + patience + TOO_LATE:
+                raise Failure(f"wrong for {began - changed:.1f} s:\n" + "\n".join(differences))
             elif began > changed + patience:
-                raise Failure(f"{began - changed:.1f} s after the last change:\n"
-                              + "\n".join(differences))
+                late = late or "\n".join(differences)
             if began > start + QUIET:
                 raise Failure("it does not become quiet")
             time.sleep(PAUSE)
