@@ -47,23 +47,6 @@ static void check_networks(const Container *container) {
         }
 }
 
-static bool is_below(const PublishedPort *a, const PublishedPort *b) {
-        if (a->protocol != b->protocol)
-                return a->protocol < b->protocol;
-        return a->port != b->port ? a->port < b->port : address_compare(&a->host, &b->host) < 0;
-}
-
-static void check_published(const Container *container) {
-        CHECK(container->n_published <= CONTAINER_PUBLISHED_MAX);
-        for (size_t i = 0; i < container->n_published; i++) {
-                const PublishedPort *port = &container->published[i];
-
-                CHECK(i == 0 || is_below(port - 1, port));
-                CHECK(protocol_to_string(port->protocol) && port->port != 0);
-                check_address(&port->host, port->host.family);
-        }
-}
-
 /* The model takes it, and says something of each claim. */
 static void check_record(const Container *container) {
         const Policy policy = { .ports = &(PortRange) { 1, UINT16_MAX }, .n_ports = 1 };
@@ -89,6 +72,5 @@ void check_container(const Container *container) {
         CHECK(container->truncated || !container->labels_dropped);
         check_labels(container->labels, container->n_labels);
         check_networks(container);
-        check_published(container);
         check_record(container);
 }

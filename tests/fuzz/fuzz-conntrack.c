@@ -89,15 +89,20 @@ static void on_request(const struct nlmsghdr *message) {
         n_deletes++;
 }
 
+static void on_through(_unused_ void *userdata, const FlowFilter *filter) {
+        CHECK(filter->kind < _FLOW_KIND_MAX);
+}
+
 static void on_done(_unused_ void *userdata, size_t deleted, int error) {
         CHECK(deleted <= n_deletes && error <= 0);
 }
 
 static void sweep(sd_event *event) {
         enum { TURNS_MAX = 16 };
+        static const ConntrackHandlers handlers = { .through = on_through, .done = on_done };
         _cleanup_(conntrack_freep) Conntrack *conntrack = NULL;
 
-        CHECK(conntrack_new(event, on_done, NULL, &conntrack) == 0);
+        CHECK(conntrack_new(event, &handlers, NULL, &conntrack) == 0);
         CHECK(conntrack_delete(conntrack, filters.items, filters.count) == 0);
         for (unsigned i = 0; i < TURNS_MAX && !fake_kernel_is_done(); i++)
                 CHECK(sd_event_run(event, 0) >= 0);

@@ -61,13 +61,13 @@ static void ask_dump(void) {
 
 static void ask_many(void) {
         enum { MANY = 3 };
-        _Alignas(struct nlmsghdr) char buffer[MANY * MNL_NLMSG_HDRLEN];
+        _Alignas(struct nlmsghdr) char buffer[MANY * sizeof(struct nlmsghdr)];
         _cleanup_(netlink_close) Netlink netlink;
         unsigned n_results = 0;
         int r;
 
         for (size_t i = 0; i < MANY; i++)
-                mnl_nlmsg_put_header(buffer + i * MNL_NLMSG_HDRLEN);
+                mnl_nlmsg_put_header(buffer + i * sizeof(struct nlmsghdr));
         CHECK(netlink_open(NETLINK_NETFILTER, &netlink) == 0);
         r = netlink_request_many(&netlink, buffer, sizeof(buffer), on_result, &n_results);
         CHECK(r <= 0 && n_requests == MANY);

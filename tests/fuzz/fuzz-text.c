@@ -6,8 +6,9 @@
 #include "common/address.h"
 #include "common/text.h"
 #include "daemon/docker/decode.h"
-#include "daemon/http/json.h"
 #include "daemon/docker/timestamp.h"
+#include "daemon/http/error.h"
+#include "daemon/http/json.h"
 #include "daemon/model/labels.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -82,7 +83,7 @@ static char *write_json(const char *text, size_t size) {
         at = stpcpy(at, "{\"message\":\"");
         for (size_t i = 0; i < size; i++) {
                 if ((unsigned char) text[i] < 0x20)
-                        at += sprintf(at, "\\u%04x", text[i]);
+                        at += sprintf(at, "\\u%04x", (unsigned) text[i]);
                 else if (text[i] == '"' || text[i] == '\\')
                         at += sprintf(at, "\\%c", text[i]);
                 else
@@ -115,7 +116,7 @@ static void check_json(const char *text, size_t size) {
 static void check_error(const char *text, size_t size, size_t room) {
         _cleanup_free_ char *shown = fuzz_must(malloc(room));
 
-        CHECK(docker_error_decode(text, size, shown, room) == shown);
+        CHECK(http_error_decode(text, size, shown, room) == shown);
         fuzz_check_shown(shown, room);
 }
 

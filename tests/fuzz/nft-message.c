@@ -215,7 +215,7 @@ bool nft_message_is_kernels(const struct nlmsghdr *message) {
         };
         unsigned type = NFNL_MSG_TYPE(message->nlmsg_type);
 
-        return message->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg) &&
+        return message->nlmsg_len >= sizeof(*message) + sizeof(struct nfgenmsg) &&
                NFNL_SUBSYS_ID(message->nlmsg_type) == NFNL_SUBSYS_NFTABLES && type < ELEMENTSOF(messages) &&
                messages[type] &&
                attributes_fit(mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg)), message_end(message),
