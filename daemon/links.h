@@ -7,8 +7,8 @@
 /* Between the model and the interfaces: finds the paths to the containers' addresses, and sets route_localnet and
  * hairpin mode where the model's elements say so. */
 
-/* Looks up the paths that were not looked up yet, and asks for hairpin mode where a container hangs on a bridge.
- * localhost: 127.0.0.1 is wanted. */
+/* Looks up the paths that were not looked up yet, and asks for hairpin mode where a container hangs on a bridge (of
+ * paths_new_reader() in vain). localhost: 127.0.0.1 is wanted. */
 void links_find_paths(Model *model, Paths *paths, bool localhost);
 
 /* A route to that prefix changed: what was found of addresses in it is looked up anew. Returns true if there are
@@ -17,6 +17,10 @@ bool links_forget_paths(Model *model, const Prefix *prefix);
 
 /* The containers that went need no hairpin mode any more. To be called before they are forgotten. */
 void links_forget_departed(Model *model, Paths *paths);
+
+/* The bridge ports that the table remembers are the model's from now on, but for those that went while nobody looked.
+ * Returns 0 or -ENOMEM. */
+int links_adopt_hairpin_ports(Model *model, Paths *paths);
 
 /* Switches route_localnet on or off for all elements of that list that are ELEMENT_LOCALNET. */
 void links_set_localnet(const Elements *elements, Paths *paths, bool on);
