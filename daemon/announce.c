@@ -23,19 +23,12 @@ static const struct {
 /* The fields of DESIGN.md section 7, as text. */
 typedef struct ClaimText {
         char host[ENTRY_HOST_TEXT_SIZE];
-        char host_port[16], container_port[16];
+        char host_port[PORT_RANGE_TEXT_SIZE], container_port[PORT_RANGE_TEXT_SIZE];
         char address[2 * ADDRESS_TEXT_SIZE + 2];
         char network[128];
         char profile[LOG_VALUE_SIZE_MAX];
         char reason[CLAIM_REASON_SIZE];
 } ClaimText;
-
-static void range_format(PortRange range, char *buffer, size_t size) {
-        if (range.first == range.last)
-                snprintf(buffer, size, "%u", range.first);
-        else
-                snprintf(buffer, size, "%u-%u", range.first, range.last);
-}
 
 static void addresses_format(const Entry *entry, const Address *v4, const Address *v6, char *buffer, size_t size) {
         char text4[ADDRESS_TEXT_SIZE], text6[ADDRESS_TEXT_SIZE];
@@ -49,8 +42,8 @@ static void addresses_format(const Entry *entry, const Address *v4, const Addres
 static void claim_text_fill(const Record *record, const Claim *claim, const Address *v4, const Address *v6,
                             ClaimText *text) {
         entry_format_host(&claim->entry, text->host);
-        range_format(claim->entry.host_ports, text->host_port, sizeof(text->host_port));
-        range_format(claim->entry.container_ports, text->container_port, sizeof(text->container_port));
+        port_range_format(claim->entry.host_ports, text->host_port);
+        port_range_format(claim->entry.container_ports, text->container_port);
         addresses_format(&claim->entry, v4, v6, text->address, sizeof(text->address));
         text_escape(record->profile, strlen(record->profile), text->profile, sizeof(text->profile));
         if (record->network)

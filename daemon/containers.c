@@ -2,6 +2,7 @@
 #include "daemon/containers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -42,8 +43,9 @@ static void containers_list_later(Containers *containers) {
         (void) timer_start_if_off(containers->list_timer, LIST_FAILED_USEC);
 }
 
-/* Docker cannot be asked, or can again. */
-static void containers_set_away(Containers *containers, bool away) {
+/* Docker cannot be asked, or can again (reason: ""). */
+static void containers_set_away(Containers *containers, bool away, const char *reason) {
+        snprintf(containers->status.reason, sizeof(containers->status.reason), "%s", reason);
         if (containers->status.away == away)
                 return;
         containers->status.away = away;
@@ -178,7 +180,7 @@ static void on_docker_connected(void *userdata, const char *version, const char 
         Containers *containers = userdata;
 
         log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
-        containers_set_away(containers, false);
+        containers_set_away(containers, false, "");
         images_forget_unreadable(containers->images);
         containers_ask_for_parked(containers);
         (void) docker_client_list(containers->docker);
@@ -189,7 +191,7 @@ static void on_docker_disconnected(void *userdata, const char *reason, uint64_t 
         Containers *containers = userdata;
 
         log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
-        containers_set_away(containers, true);
+        containers_set_away(containers, true, reason);
 }
 
 /* What takes a container's address away acts at once, for somebody else may get it; all else asks Docker first. A
@@ -277,10 +279,10 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
         if (error < 0) {
                 log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
                 containers_list_later(containers);
-                containers_set_away(containers, true);
+                containers_set_away(containers, true, reason);
                 return;
         }
-        containers_set_away(containers, false);
+        containers_set_away(containers, false, "");
         if (list->truncated)
                 log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL,
                           "Docker's list of containers could not be read whole: what is not in it stays as it is");

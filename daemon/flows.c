@@ -32,6 +32,12 @@ bool flows_get_withdrawn(const FlowFilter *filter, Element *ret) {
         return true;
 }
 
+FlowFilter flows_filter_of_withdrawn(const Element *withdrawn) {
+        Exposure exposure = withdrawn_to_exposure(withdrawn);
+
+        return filter_of(&exposure, FLOW_TRANSLATED);
+}
+
 static int compare_element(const void *key, const void *item) {
         return element_compare(key, item);
 }
@@ -41,12 +47,11 @@ static size_t put_withdrawn(const Elements *before, const Elements *after, FlowF
 
         for (size_t i = 0; i < after->count; i++) {
                 const Element *element = &after->items[i];
-                Exposure exposure = withdrawn_to_exposure(element);
 
                 if (element->kind == ELEMENT_WITHDRAWN &&
                     (before->count == 0 ||
                      !bsearch(element, before->items, before->count, sizeof(*element), compare_element)))
-                        filters[n++] = filter_of(&exposure, FLOW_TRANSLATED);
+                        filters[n++] = flows_filter_of_withdrawn(element);
         }
         return n;
 }

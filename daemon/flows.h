@@ -12,5 +12,8 @@
  * sorted. *ret is an array of *ret_count, to be freed. Returns 0 or -ENOMEM. */
 int flows_between(const Elements *before, const Elements *after, FlowFilter **ret, size_t *ret_count);
 
+/* For the old flows of what is remembered as withdrawn. */
+FlowFilter flows_filter_of_withdrawn(const Element *withdrawn);
+
 /* The element that remembers what the filter is for; false if none does. */
 bool flows_get_withdrawn(const FlowFilter *filter, Element *ret);

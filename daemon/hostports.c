@@ -38,7 +38,7 @@ static HostPort host_port_of(const Listener *listener) {
         };
 }
 
-int hostports_read(HostPort **ret, size_t *ret_count) {
+int hostports_read(const HostPort *published, size_t n_published, HostPort **ret, size_t *ret_count) {
         _cleanup_(listeners_done) Listeners listeners = {};
         _cleanup_free_ HostPort *ports = NULL;
         int r;
@@ -46,7 +46,7 @@ int hostports_read(HostPort **ret, size_t *ret_count) {
         r = listeners_read(&listeners);
         if (r < 0)
                 return r;
-        ports = calloc(listeners.count + 1, sizeof(*ports));
+        ports = calloc(listeners.count + n_published + 1, sizeof(*ports));
         if (!ports)
                 return -ENOMEM;
         for (size_t i = 0; i < listeners.count; i++) {
@@ -56,7 +56,9 @@ int hostports_read(HostPort **ret, size_t *ret_count) {
                 else
                         user_format(listeners.items[i].uid, ports[i].user);
         }
+        for (size_t i = 0; i < n_published; i++)
+                ports[listeners.count + i] = published[i];
         *ret = TAKE_PTR(ports);
-        *ret_count = listeners.count;
+        *ret_count = listeners.count + n_published;
         return 0;
 }

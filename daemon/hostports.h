@@ -3,6 +3,7 @@
 
 #include "daemon/model/hostport.h"
 
-/* What the host's own processes listen on, docker-proxy's among them, as the model wants it. *ret is an array of
- * *ret_count, to be freed; its order is undefined. Returns 0 or negative errno. */
-int hostports_read(HostPort **ret, size_t *ret_count);
+/* What the host's own processes listen on, docker-proxy's among them, as the model wants it, and behind that what Docker
+ * published: without docker-proxy nobody listens there. *ret is an array of *ret_count, to be freed; its order is
+ * undefined. Returns 0 or negative errno. */
+int hostports_read(const HostPort *published, size_t n_published, HostPort **ret, size_t *ret_count);

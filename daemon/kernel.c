@@ -187,18 +187,6 @@ Kernel *kernel_free(Kernel *kernel) {
         return NULL;
 }
 
-/* Ports that are remembered in the table, but went while nobody looked, are not taken over. */
-static int adopt_hairpin_ports(Kernel *kernel) {
-        const Elements *actual = model_actual(kernel->model);
-        int r = 0;
-
-        for (size_t i = 0; i < actual->count && r >= 0; i++)
-                if (actual->items[i].kind == ELEMENT_HAIRPIN_PORT &&
-                    paths_link_exists(kernel->paths, actual->items[i].name))
-                        r = model_add_hairpin_port(kernel->model, actual->items[i].name);
-        return r;
-}
-
 static int read_table(Kernel *kernel) {
         KernelState state;
         int r;
@@ -246,7 +234,7 @@ int kernel_start(Kernel *kernel) {
         service_store_nft(nft_socket_fd(kernel->nft));
         r = read_own_table(kernel);
         if (r >= 0)
-                r = adopt_hairpin_ports(kernel);
+                r = links_adopt_hairpin_ports(kernel->model, kernel->paths);
         if (r < 0 || kernel->table != TABLE_ABSENT)
                 return r;
         r = nft_apply(kernel->nft, &kernel->options, &nothing, true, false);

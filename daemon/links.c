@@ -126,6 +126,16 @@ void links_forget_departed(Model *model, Paths *paths) {
         }
 }
 
+int links_adopt_hairpin_ports(Model *model, Paths *paths) {
+        const Elements *actual = model_actual(model);
+        int r = 0;
+
+        for (size_t i = 0; i < actual->count && r >= 0; i++)
+                if (actual->items[i].kind == ELEMENT_HAIRPIN_PORT && paths_link_exists(paths, actual->items[i].name))
+                        r = model_add_hairpin_port(model, actual->items[i].name);
+        return r;
+}
+
 static int switch_localnet(const Element *element, Paths *paths, bool on) {
         int r;
 

@@ -7,9 +7,9 @@
 /* Between the model and the interfaces: finds the paths to the containers' addresses, and sets route_localnet and
  * hairpin mode where the model's elements say so. */
 
-/* Looks up the paths that were not looked up yet, and asks for hairpin mode where a container hangs on a bridge.
- * localhost: 127.0.0.1 is wanted. Returns 0, or negative errno where the kernel could not be asked: then what was known
- * of the others stays, and they are to be looked up again. */
+/* Looks up the paths that were not looked up yet, and asks for hairpin mode where a container hangs on a bridge (of
+ * paths_new_reader() in vain). localhost: 127.0.0.1 is wanted. Returns 0, or negative errno where the kernel could not
+ * be asked: then what was known of the others stays, and they are to be looked up again. */
 int links_find_paths(Model *model, Paths *paths, bool localhost);
 
 /* Takes out of a list of elements to be removed what hangs on paths: as long as they are not known, it stays. Returns
@@ -22,6 +22,10 @@ bool links_forget_paths(Model *model, const Prefix *prefix);
 
 /* The containers that went need no hairpin mode any more. To be called before they are forgotten. */
 void links_forget_departed(Model *model, Paths *paths);
+
+/* The bridge ports that the table remembers are the model's from now on, but for those that went while nobody looked.
+ * Returns 0 or -ENOMEM. */
+int links_adopt_hairpin_ports(Model *model, Paths *paths);
 
 /* Switch route_localnet on or off for all elements of that list that are ELEMENT_LOCALNET. Return 0, or the negative
  * errno of one that failed. Those that could not be switched off are taken out of the list: they are still ours. */

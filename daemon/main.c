@@ -7,38 +7,13 @@
 
 #include "common/log.h"
 #include "common/macros.h"
-#include "common/text.h"
 #include "daemon/config.h"
 #include "daemon/manager.h"
 #include "daemon/restraint.h"
+#include "daemon/verbs/verb.h"
 #include "daemon/withdraw.h"
 
-static const char usage[] =
-        "Usage: calico-exposed [run]\n"
-        "\n"
-        "Exposes ports of Docker containers on this host, as their labels say:\n"
-        "    docker run --label calico.expose=80 ...\n"
-        "\n"
-        "  run          the daemon (what systemctl start calico-exposed runs)\n"
-        "  withdraw     takes away what a daemon that was killed left behind\n"
-        "  --help       this text\n"
-        "  --version    the version\n";
-
-static const char *const words[] = { "run", "withdraw", "--help", "--version" };
-
-static int refuse(const char *what) {
-        const char *nearest = text_nearest(what, words, ELEMENTSOF(words));
-        char shown[64];
-
-        text_escape(what, strlen(what), shown, sizeof(shown));
-        if (nearest)
-                fprintf(stderr, "calico-exposed: unknown argument \"%s\", did you mean \"%s\"?\n", shown, nearest);
-        else
-                fprintf(stderr, "calico-exposed: unknown argument \"%s\", expected run, withdraw, --help or --version\n", shown);
-        return EX_USAGE;
-}
-
-static int run(void) {
+static int run(const VerbArguments *arguments _unused_) {
         _cleanup_(manager_freep) Manager *manager = NULL;
         ServiceStore store;
         int r;
@@ -62,20 +37,50 @@ static int exit_code(int error) {
         return error == -EBUSY ? EX_UNAVAILABLE : error < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int main(int argc, char *argv[]) {
-        const char *word = argc > 1 ? argv[1] : "run";
+static int withdraw(const VerbArguments *arguments _unused_) {
+        return exit_code(withdraw_on_stop());
+}
 
-        if (argc > 2)
-                return refuse(argv[2]);
-        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-                return fputs(usage, stdout) < 0 ? EX_IOERR : EXIT_SUCCESS;
-        if (strcmp(word, "--version") == 0)
-                return puts("calico-exposed " PROJECT_VERSION) < 0 ? EX_IOERR : EXIT_SUCCESS;
-        if (strcmp(word, "withdraw") == 0)
-                return exit_code(withdraw_on_stop());
-        if (strcmp(word, "after-end") == 0)
-                return exit_code(withdraw_after_end());
-        if (strcmp(word, "run") != 0)
-                return refuse(word);
-        return run();
+static int after_end(const VerbArguments *arguments _unused_) {
+        return exit_code(withdraw_after_end());
+}
+
+static const Verb items[] = {
+        { "run", NULL, false, "the daemon (what systemctl start calico-exposed runs)", run },
+        { "list", NULL, true, "every claim: state, host side, container side, network, profile, reason", verb_list },
+        { "explain", "CONTAINER", false, "one container: every decision, and what to change", verb_explain },
+        { "check", NULL, true, "whether the kernel has what the containers ask for: 0 yes, 1 no, 2 unknown", verb_check },
+        { "withdraw", NULL, false, "takes away what a daemon that was killed left behind", withdraw },
+        { "after-end", NULL, false, NULL, after_end },
+};
+
+static const Verbs verbs = { items, ELEMENTSOF(items) };
+
+static int carry_out(const Verb *verb, const VerbArguments *arguments) {
+        if (arguments->help)
+                verbs_print_usage(&verbs, stdout);
+        else if (verb)
+                return verb->run(arguments);
+        else
+                puts("calico-exposed " PROJECT_VERSION);
+        return EXIT_SUCCESS;
+}
+
+int main(int argc _unused_, char *argv[]) {
+        char error[VERB_ERROR_SIZE];
+        VerbArguments arguments;
+        const Verb *verb;
+        int r;
+
+        r = verbs_parse(&verbs, (const char *const *) argv + 1, &verb, &arguments, error);
+        if (r != 0) {
+                fprintf(stderr, "calico-exposed: %s\n", error);
+                return r;
+        }
+        r = carry_out(verb, &arguments);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                fputs("calico-exposed: cannot write to standard output\n", stderr);
+                return EX_IOERR;
+        }
+        return r;
 }

@@ -89,38 +89,17 @@ static void manager_retry_later(Manager *manager, int error) {
         manager->retry_usec = MIN(manager->retry_usec * 2, RETRY_MAX_USEC);
 }
 
-/* Docker's own ports beside those of processes: without docker-proxy nobody listens on them. */
-static int manager_collect_host_ports(Manager *manager, HostPort **ret, size_t *ret_count) {
-        HostPort *ports, *grown;
-        const HostPort *published;
-        size_t n, n_published;
-        int r;
-
-        published = containers_published(manager->containers, &n_published);
-        r = hostports_read(&ports, &n);
-        if (r < 0)
-                return r;
-        grown = reallocarray(ports, n + n_published + 1, sizeof(*ports));
-        if (!grown) {
-                free(ports);
-                return -ENOMEM;
-        }
-        for (size_t i = 0; i < n_published; i++)
-                grown[n++] = published[i];
-        *ret = grown;
-        *ret_count = n;
-        return 0;
-}
-
 /* Only claims that have no port yet can meet somebody else on it. */
 static void manager_look_at_host_ports(Manager *manager) {
+        const HostPort *published;
         HostPort *ports;
         size_t n;
         int r;
 
         if (!model_has_newcomers(manager->model))
                 return;
-        r = manager_collect_host_ports(manager, &ports, &n);
+        published = containers_published(manager->containers, &n);
+        r = hostports_read(published, n, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)

@@ -11,6 +11,8 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "common/text.h"
+
 #define STORED_NFT "nft"
 #define STORED_STARTS "starts"
 #define BARRIER_USEC UINT64_C(1000000)
@@ -156,13 +158,51 @@ static int unit_is_stopped(sd_bus *bus) {
         return id == 0 ? 0 : job_type_is_stop(bus, job);
 }
 
+static int open_bus(sd_bus **ret) {
+        int r;
+
+        r = sd_bus_open_system(ret);
+        if (r >= 0)
+                (void) sd_bus_set_method_call_timeout(*ret, 1000000);
+        return r;
+}
+
 int service_is_stopped_for_good(void) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         int r;
 
-        r = sd_bus_open_system(&bus);
-        if (r < 0)
-                return r;
-        (void) sd_bus_set_method_call_timeout(bus, 1000000);
-        return unit_is_stopped(bus);
+        r = open_bus(&bus);
+        return r < 0 ? r : unit_is_stopped(bus);
+}
+
+static int get_text(sd_bus *bus, const char *unit, const char *interface, const char *name, char *buffer, size_t size) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = sd_bus_get_property_string(bus, SYSTEMD, unit, interface, name, NULL, &text);
+        if (r >= 0)
+                text_escape(text, strlen(text), buffer, size);
+        return r;
+}
+
+int service_ask_state(ServiceState *ret) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
+        ServiceState state;
+        const char *path;
+        int r;
+
+        r = open_bus(&bus);
+        if (r >= 0) /* which knows units that are not there, too: as inactive */
+                r = sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "LoadUnit", NULL,
+                                       &found, "s", SERVICE_UNIT);
+        if (r >= 0)
+                r = sd_bus_message_read(found, "o", &path);
+        if (r >= 0)
+                r = get_text(bus, path, SYSTEMD ".Unit", "ActiveState", state.active, sizeof(state.active));
+        if (r >= 0)
+                r = get_text(bus, path, SYSTEMD ".Service", "StatusText", state.status, sizeof(state.status));
+        if (r >= 0)
+                *ret = state;
+        return r;
 }

@@ -6,7 +6,9 @@
 
 #include "common/macros.h"
 
-/* What the daemon says to systemd, and what systemd keeps for it. Without systemd all of it does nothing. */
+/* What the daemon says to systemd, what systemd keeps for it, and says of it. Without systemd all of it does nothing. */
+
+#define SERVICE_UNIT "calico-exposed.service"
 
 /* systemd runs this process, and hears it. */
 bool service_is_present(void);
@@ -43,3 +45,11 @@ void service_forget_starts(const ServiceStore *store);
 /* 1 if the unit of this process is being stopped, 0 if it is restarted, or brought back by systemd by itself. Asks
  * systemd over the system bus, some seconds at the most; negative errno where that is impossible. */
 int service_is_stopped_for_good(void);
+
+typedef struct ServiceState {
+        char active[32]; /* the unit's ActiveState: "active", "inactive", "failed"... */
+        char status[256]; /* its StatusText, from service_notify_status() */
+} ServiceState;
+
+/* What systemd says of SERVICE_UNIT, to whoever asks; likewise. */
+int service_ask_state(ServiceState *ret);

@@ -6,9 +6,12 @@
 
 #include "daemon/model/model.h"
 
+#define DOCKER_REASON_SIZE 256
+
 typedef struct DockerStatus {
         bool away;
-        uint64_t since; /* microseconds since the epoch */
+        uint64_t since;                  /* microseconds since the epoch */
+        char reason[DOCKER_REASON_SIZE]; /* why it is away, in one line fit to be shown */
 } DockerStatus;
 
 /* The one line of systemctl status: "5 ports of 3 containers exposed, 1 conflict". known: Docker was asked; until then

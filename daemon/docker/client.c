@@ -476,12 +476,12 @@ int docker_client_inspect(DockerClient *client, const char *id) {
 }
 
 /* It becomes a part of the path. */
-static bool image_id_is_valid(const char *id) {
+bool docker_image_id_is_valid(const char *id) {
         size_t size = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789:");
 
         return size > 0 && size <= DOCKER_IMAGE_ID_SIZE_MAX && id[size] == '\0';
 }
 
 int docker_client_inspect_image(DockerClient *client, const char *image_id) {
-        return image_id_is_valid(image_id) ? inspect(client, INSPECT_IMAGE, image_id) : -EINVAL;
+        return docker_image_id_is_valid(image_id) ? inspect(client, INSPECT_IMAGE, image_id) : -EINVAL;
 }

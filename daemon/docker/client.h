@@ -110,3 +110,4 @@ int docker_client_inspect(DockerClient *client, const char *id);
  * -EINVAL if it is empty, over DOCKER_IMAGE_ID_SIZE_MAX characters, or of others than [a-z0-9:], or -ENOMEM. */
 #define DOCKER_IMAGE_ID_SIZE_MAX 80
 int docker_client_inspect_image(DockerClient *client, const char *image_id);
+bool docker_image_id_is_valid(const char *image_id);

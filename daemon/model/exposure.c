@@ -101,11 +101,23 @@ void exposures_done(Exposures *exposures) {
         *exposures = (Exposures) {};
 }
 
+static bool is_among(const Exposures *exposures, const Exposure *exposure) {
+        return exposures->count > 0 && bsearch(exposure, exposures->items, exposures->count, sizeof(*exposure),
+                                               exposure_compare);
+}
+
 bool exposures_meet(const Exposures *few, const Exposures *many) {
-        for (size_t i = 0; i < few->count && many->count > 0; i++)
-                if (bsearch(&few->items[i], many->items, many->count, sizeof(*many->items), exposure_compare))
+        for (size_t i = 0; i < few->count; i++)
+                if (is_among(many, &few->items[i]))
                         return true;
         return false;
+}
+
+bool exposures_include(const Exposures *few, const Exposures *many) {
+        for (size_t i = 0; i < few->count; i++)
+                if (!is_among(many, &few->items[i]))
+                        return false;
+        return true;
 }
 
 int exposures_subtract(const Exposures *a, const Exposures *b, Exposures *ret) {

@@ -30,5 +30,8 @@ void exposures_done(Exposures *exposures);
 /* True if one of them is in both. */
 bool exposures_meet(const Exposures *few, const Exposures *many);
 
+/* True if all of them are in both. */
+bool exposures_include(const Exposures *few, const Exposures *many);
+
 /* What is in `a` alone. Returns 0 or -ENOMEM. */
 int exposures_subtract(const Exposures *a, const Exposures *b, Exposures *ret);

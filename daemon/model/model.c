@@ -249,25 +249,35 @@ static bool elements_contain(const Elements *elements, const Element *element) {
         return at < elements->count && element_compare(element, &elements->items[at]) == 0;
 }
 
-/* What the claim would have in the table if it were exposed: any translation of it that is there shows that it was. A
- * backend is found by its address: its place in the balance may be another now. */
-static bool claim_is_in_kernel(const Record *record, const Claim *claim, const Exposures *actual, Names *names) {
+int model_get_exposures(const Model *model, const Record *record, const Claim *claim, Exposures *ret) {
+        Desired desired = { .names = model->names };
         Claim exposed = *claim;
         Record alone = *record;
-        Desired desired = { .names = names };
-        Exposures wanted = {};
-        bool found = false;
+        int r;
 
-        if (claim->refused)
-                return false;
         exposed.state = CLAIM_EXPOSED;
         alone.claims = &exposed;
-        alone.n_claims = 1;
-        if (desired_add_record(&desired, &alone) >= 0 && desired_settle(&desired) >= 0 &&
-            exposures_of_elements(&desired.elements, &wanted) >= 0)
-                found = exposures_meet(&wanted, actual);
-        exposures_done(&wanted);
+        alone.n_claims = claim->refused ? 0 : 1;
+        r = desired_add_record(&desired, &alone);
+        if (r >= 0)
+                r = desired_settle(&desired);
+        if (r >= 0)
+                r = exposures_of_elements(&desired.elements, ret);
         desired_done(&desired);
+        return r;
+}
+
+/* Any translation of it that is there shows that it was exposed. */
+static int claim_is_in_kernel(const Model *model, const Record *record, const Claim *claim, const Exposures *actual) {
+        Exposures wanted;
+        bool found;
+        int r;
+
+        r = model_get_exposures(model, record, claim, &wanted);
+        if (r < 0)
+                return r;
+        found = exposures_meet(&wanted, actual);
+        exposures_done(&wanted);
         return found;
 }
 
@@ -278,15 +288,16 @@ int model_adopt_holders(Model *model) {
         r = exposures_of_elements(&model->actual, &actual);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < model->records.count; i++) {
+        for (size_t i = 0; i < model->records.count && r >= 0; i++) {
                 Record *record = model->records.items[i];
 
-                for (size_t k = 0; k < record->n_claims; k++)
-                        record->claims[k].holds |=
-                                claim_is_in_kernel(record, &record->claims[k], &actual, model->names);
+                for (size_t k = 0; k < record->n_claims && r >= 0; k++) {
+                        r = claim_is_in_kernel(model, record, &record->claims[k], &actual);
+                        record->claims[k].holds |= r > 0;
+                }
         }
         exposures_done(&actual);
-        return 0;
+        return MIN(r, 0);
 }
 
 int model_add_hairpin_port(Model *model, const char *port) {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "common/macros.h"
+#include "daemon/model/exposure.h"
 #include "daemon/model/plan.h"
 #include "daemon/model/record.h"
 
@@ -47,6 +48,10 @@ const Elements *model_actual(const Model *model);
 
 /* After a start: a claim whose translation stands in the kernel holds its port already. Returns 0 or -ENOMEM. */
 int model_adopt_holders(Model *model);
+
+/* What the claim, with the record's addresses, has or would have if it were exposed; nothing if it was refused. A backend
+ * of a balance stands for itself: its place in there does not count. Returns 0 or -ENOMEM. */
+int model_get_exposures(const Model *model, const Record *record, const Claim *claim, Exposures *ret);
 
 /* A bridge port that we put into hairpin mode, to be remembered in the table. Returns 0 or -ENOMEM. */
 int model_add_hairpin_port(Model *model, const char *port);

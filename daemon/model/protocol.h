@@ -24,3 +24,7 @@ typedef struct PortRange {
         uint16_t first;
         uint16_t last;
 } PortRange;
+
+/* Writes "80" or "8000-8010" and returns the buffer. */
+#define PORT_RANGE_TEXT_SIZE 12
+const char *port_range_format(PortRange range, char buffer[static PORT_RANGE_TEXT_SIZE]);

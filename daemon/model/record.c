@@ -132,22 +132,28 @@ static bool network_is_called(const ContainerNetwork *network, const char *wante
 
 /* The one that the label names; else the only one; else Calico's; else the one that holds the default route: Docker
  * gives it to the first by name of those that have a gateway. */
-static const ContainerNetwork *choose_network(const Container *container, const char *wanted) {
+static const ContainerNetwork *choose_network(const Container *container, const char *wanted, NetworkChoice *ret) {
         const ContainerNetwork *calico = NULL, *route = NULL;
 
         for (size_t i = 0; i < container->n_networks; i++) {
                 const ContainerNetwork *network = &container->networks[i];
 
-                if (wanted && network_is_called(network, wanted))
+                if (wanted && network_is_called(network, wanted)) {
+                        *ret = NETWORK_NAMED;
                         return network;
+                }
                 if (!calico && network_is_calico(network))
                         calico = network;
                 if (!route && network_has_gateway(network))
                         route = network;
         }
-        if (wanted)
+        if (wanted || container->n_networks == 0)
                 return NULL;
-        return calico ?: route ?: container->n_networks > 0 ? &container->networks[0] : NULL;
+        *ret = container->n_networks == 1 ? NETWORK_ONLY
+               : calico                   ? NETWORK_CALICO
+               : route                    ? NETWORK_DEFAULT_ROUTE
+                                          : NETWORK_FIRST;
+        return calico ?: route ?: &container->networks[0];
 }
 
 static ClaimReason network_refusal(const Record *record) {
@@ -195,7 +201,7 @@ static ClaimReason container_refusal(const Record *record) {
 }
 
 static void record_choose_network(Record *record) {
-        record->network = choose_network(record->container, record->labels.network);
+        record->network = choose_network(record->container, record->labels.network, &record->choice);
         record->waiting = container_refusal(record);
         record->profile = record->labels.profile ?: record->network ? record->network->name : "";
         if (record->waiting != REASON_NONE)

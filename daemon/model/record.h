@@ -91,6 +91,15 @@ typedef struct Claim {
         ClaimNotice notice;
 } Claim;
 
+/* Why that network was chosen. */
+typedef enum NetworkChoice {
+        NETWORK_NAMED, /* by calico.expose.network */
+        NETWORK_ONLY,
+        NETWORK_CALICO,
+        NETWORK_DEFAULT_ROUTE,
+        NETWORK_FIRST, /* by name: none holds the default route */
+} NetworkChoice;
+
 /* How the host reaches one address of a container. */
 typedef struct RecordPath {
         bool asked; /* it was looked up, and no route has changed since */
@@ -108,6 +117,7 @@ struct Record {
         Claim *claims;
         size_t n_claims;
         const ContainerNetwork *network; /* whose address is used; NULL if there is none */
+        NetworkChoice choice;            /* where there is one */
         ClaimReason waiting;             /* why no claim can be exposed, or REASON_NONE */
         Address ipv4, ipv6;              /* of that network; AF_UNSPEC when waiting */
         const char *profile;             /* "" when there is none */

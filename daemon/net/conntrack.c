@@ -130,17 +130,7 @@ static void batch_add(Conntrack *conntrack, const struct nlmsghdr *entry) {
 
 /* Matching */
 
-static int route_is_local(Conntrack *conntrack, const Address *address) {
-        Route route;
-        int r = rtnl_get_route(&conntrack->routes, address, &route);
-
-        if (r >= 0)
-                return route.type == RTN_LOCAL;
-        /* These come from routes; others say that we could not tell. */
-        return r == -ENETUNREACH || r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL ? 0 : r;
-}
-
-/* What the ruleset asks by `fib daddr type local`. 1, 0, or negative errno. */
+/* 1, 0, or negative errno. */
 static int address_is_local(Conntrack *conntrack, const Address *address) {
         Locality *place;
         int r;
@@ -148,7 +138,7 @@ static int address_is_local(Conntrack *conntrack, const Address *address) {
         for (unsigned i = 0; i < MIN(conntrack->n_localities, LOCAL_MEMORY); i++)
                 if (address_compare(&conntrack->localities[i].address, address) == 0)
                         return conntrack->localities[i].local;
-        r = route_is_local(conntrack, address);
+        r = rtnl_address_is_local(&conntrack->routes, address);
         if (r < 0)
                 return r;
         place = &conntrack->localities[conntrack->n_localities++ % LOCAL_MEMORY];

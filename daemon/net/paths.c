@@ -222,9 +222,6 @@ static int monitor_open(int *ret) {
 static int paths_start(Paths *paths, sd_event *event) {
         int r;
 
-        r = netlink_open(NETLINK_ROUTE, &paths->requests);
-        if (r < 0)
-                return r;
         r = monitor_open(&paths->monitor);
         if (r < 0)
                 return r;
@@ -243,16 +240,30 @@ static int paths_start(Paths *paths, sd_event *event) {
         return sd_event_source_set_enabled(paths->retry_source, SD_EVENT_OFF);
 }
 
-int paths_new(sd_event *event, const PathsHandlers *handlers, void *userdata, Paths **ret) {
+int paths_new_reader(Paths **ret) {
         _cleanup_(paths_freep) Paths *paths = calloc(1, sizeof(*paths));
         int r;
 
         if (!paths)
                 return -ENOMEM;
-        paths->handlers = *handlers;
-        paths->userdata = userdata;
         paths->requests = NETLINK_CLOSED;
         paths->monitor = -1;
+        r = netlink_open(NETLINK_ROUTE, &paths->requests);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(paths);
+        return 0;
+}
+
+int paths_new(sd_event *event, const PathsHandlers *handlers, void *userdata, Paths **ret) {
+        _cleanup_(paths_freep) Paths *paths = NULL;
+        int r;
+
+        r = paths_new_reader(&paths);
+        if (r < 0)
+                return r;
+        paths->handlers = *handlers;
+        paths->userdata = userdata;
         r = paths_start(paths, event);
         if (r < 0)
                 return r;
@@ -324,7 +335,7 @@ int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static M
         static const uint8_t unknown[MAC_SIZE];
         int r;
 
-        if (memcmp(mac, unknown, MAC_SIZE) == 0)
+        if (memcmp(mac, unknown, MAC_SIZE) == 0 || !paths->wishes_source)
                 return 0;
         r = hairpins_add(&paths->hairpins, bridge, mac, address);
         if (r < 0)

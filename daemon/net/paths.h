@@ -38,6 +38,8 @@ typedef struct PathsHandlers {
 } PathsHandlers;
 
 int paths_new(sd_event *event, const PathsHandlers *handlers, void *userdata, Paths **ret);
+/* One that only answers questions: it hears of nothing, and no wish is fulfilled. */
+int paths_new_reader(Paths **ret);
 Paths *paths_free(Paths *paths);
 DEFINE_CLEANUP(Paths, paths_free)
 

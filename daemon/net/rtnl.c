@@ -50,6 +50,16 @@ int rtnl_get_route(Netlink *netlink, const Address *address, Route *ret) {
         return 0;
 }
 
+int rtnl_address_is_local(Netlink *netlink, const Address *address) {
+        Route route;
+        int r = rtnl_get_route(netlink, address, &route);
+
+        if (r >= 0)
+                return route.type == RTN_LOCAL;
+        /* These come from routes; others say that we could not tell. */
+        return r == -ENETUNREACH || r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL ? 0 : r;
+}
+
 static int link_read(const struct nlmsghdr *message, void *userdata) {
         return link_decode(message, userdata);
 }

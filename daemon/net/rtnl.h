@@ -13,6 +13,9 @@
  * -EINVAL (routes of type unreachable, prohibit, blackhole); IPv6 may give such a route with its type instead. */
 int rtnl_get_route(Netlink *netlink, const Address *address, Route *ret);
 
+/* What the ruleset asks by `fib daddr type local`: 1, 0, or negative errno if there is no telling. */
+int rtnl_address_is_local(Netlink *netlink, const Address *address);
+
 /* By index, or by name if index is 0. -ENODEV: there is none. */
 int rtnl_get_link(Netlink *netlink, unsigned index, const char *name, Link *ret);
 

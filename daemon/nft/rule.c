@@ -302,10 +302,34 @@ static bool expression_matches(const struct nftnl_expr *wanted, const struct nft
         return true;
 }
 
-static bool expressions_match(struct nftnl_expr_iter *wanted, struct nftnl_expr_iter *found) {
+static bool expression_is(const struct nftnl_expr *expression, const char *name) {
+        return strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), name) == 0;
+}
+
+static bool is_xtables(const struct nftnl_expr *expression, const char *kind, uint16_t attribute, const char *name) {
+        return expression_is(expression, kind) && nftnl_expr_is_set(expression, attribute) &&
+               strcmp(nftnl_expr_get_str(expression, attribute), name) == 0;
+}
+
+/* It neither looks at the packet nor does anything to it. */
+static bool expression_is_remark(const struct nftnl_expr *expression) {
+        return expression_is(expression, "counter") || expression_is(expression, "log") ||
+               is_xtables(expression, "match", NFTNL_EXPR_MT_NAME, "comment");
+}
+
+static const struct nftnl_expr *next_expression(struct nftnl_expr_iter *expressions, bool remarks) {
+        const struct nftnl_expr *expression;
+
+        do
+                expression = nftnl_expr_iter_next(expressions);
+        while (expression && !remarks && expression_is_remark(expression));
+        return expression;
+}
+
+static bool expressions_match(struct nftnl_expr_iter *wanted, struct nftnl_expr_iter *found, bool remarks) {
         for (;;) {
-                const struct nftnl_expr *a = nftnl_expr_iter_next(wanted);
-                const struct nftnl_expr *b = nftnl_expr_iter_next(found);
+                const struct nftnl_expr *a = next_expression(wanted, remarks);
+                const struct nftnl_expr *b = next_expression(found, remarks);
 
                 if (!a || !b)
                         return !a && !b;
@@ -314,14 +338,61 @@ static bool expressions_match(struct nftnl_expr_iter *wanted, struct nftnl_expr_
         }
 }
 
-int rule_matches(const struct nftnl_rule *wanted, const struct nftnl_rule *found) {
+static int compare_rules(const struct nftnl_rule *wanted, const struct nftnl_rule *found, bool remarks) {
         struct nftnl_expr_iter *a = nftnl_expr_iter_create(wanted);
         struct nftnl_expr_iter *b = nftnl_expr_iter_create(found);
-        int same = a && b ? expressions_match(a, b) : -ENOMEM;
+        int same = a && b ? expressions_match(a, b, remarks) : -ENOMEM;
 
         if (a)
                 nftnl_expr_iter_destroy(a);
         if (b)
                 nftnl_expr_iter_destroy(b);
         return same;
+}
+
+int rule_matches(const struct nftnl_rule *wanted, const struct nftnl_rule *found) {
+        return compare_rules(wanted, found, true);
+}
+
+int rule_does(const struct nftnl_rule *wanted, const struct nftnl_rule *found) {
+        return compare_rules(wanted, found, false);
+}
+
+static void summarise_verdict(const struct nftnl_expr *immediate, RuleSummary *summary) {
+        uint32_t verdict;
+
+        if (!nftnl_expr_is_set(immediate, NFTNL_EXPR_IMM_VERDICT))
+                return;
+        verdict = nftnl_expr_get_u32(immediate, NFTNL_EXPR_IMM_VERDICT);
+        summary->drops |= verdict == NF_DROP;
+        summary->accepts |= verdict == NF_ACCEPT;
+        if (nftnl_expr_is_set(immediate, NFTNL_EXPR_IMM_CHAIN))
+                summary->chain = nftnl_expr_get_str(immediate, NFTNL_EXPR_IMM_CHAIN);
+}
+
+static void summarise_expression(const struct nftnl_expr *expression, RuleSummary *summary) {
+        if (expression_is_remark(expression))
+                return;
+        if (expression_is(expression, "immediate"))
+                summarise_verdict(expression, summary);
+        else if (expression_is(expression, "reject") || is_xtables(expression, "target", NFTNL_EXPR_TG_NAME, "REJECT"))
+                summary->drops = true;
+        else
+                summary->unconditional = false;
+        if (expression_is(expression, "lookup") && nftnl_expr_is_set(expression, NFTNL_EXPR_LOOKUP_DREG))
+                summary->map |= nftnl_expr_get_u32(expression, NFTNL_EXPR_LOOKUP_DREG) == NFT_REG_VERDICT;
+}
+
+int rule_summarise(const struct nftnl_rule *rule, RuleSummary *ret) {
+        struct nftnl_expr_iter *expressions = nftnl_expr_iter_create(rule);
+        RuleSummary summary = { .unconditional = true };
+        const struct nftnl_expr *expression;
+
+        if (!expressions)
+                return -ENOMEM;
+        while ((expression = nftnl_expr_iter_next(expressions)))
+                summarise_expression(expression, &summary);
+        nftnl_expr_iter_destroy(expressions);
+        *ret = summary;
+        return 0;
 }

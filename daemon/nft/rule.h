@@ -86,3 +86,18 @@ void rule_verdict(RuleWriter *writer, uint32_t verdict, const char *chain);
  * flag that it worked out) differs from version to version and is not compared; counters are not either. Positive, 0,
  * or -ENOMEM. */
 int rule_matches(const struct nftnl_rule *wanted, const struct nftnl_rule *found);
+
+/* What a rule of somebody else's does, as far as it can be told. */
+typedef struct RuleSummary {
+        bool unconditional; /* it looks at nothing: every packet that comes to it has its verdict */
+        bool drops;         /* drop or reject */
+        bool accepts;
+        bool map;          /* where it leads to is looked up in a map */
+        const char *chain; /* where it jumps or goes to, or NULL; the rule's */
+} RuleSummary;
+
+/* Returns 0 or -ENOMEM. */
+int rule_summarise(const struct nftnl_rule *rule, RuleSummary *ret);
+
+/* As rule_matches(), but what a rule counts, logs or says in a comment beside that does not matter. */
+int rule_does(const struct nftnl_rule *wanted, const struct nftnl_rule *found);

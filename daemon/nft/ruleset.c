@@ -237,16 +237,32 @@ int ruleset_make_rules(const char *chain, const RulesetOptions *options, Rules *
         return writer_finish(&writer, ret);
 }
 
+static void match_mark(RuleWriter *writer, const RulesetOptions *options) {
+        rule_load_meta(writer, NFT_META_MARK, 0);
+        rule_change_bits(writer, options->mask, 0);
+        rule_compare_u32(writer, NFT_CMP_EQ, options->mark & options->mask);
+}
+
 /* These expressions, in this form, are what iptables-nft reads as `-m mark --mark X/X -m comment -j ACCEPT`. Others
  * make it refuse the whole table. */
 int ruleset_make_docker_user(uint16_t family, const RulesetOptions *options, Rules *ret) {
         RuleWriter writer = { .family = family, .table = DOCKER_USER_TABLE, .chain = DOCKER_USER_CHAIN };
 
         rule_begin(&writer, DOCKER_USER_COMMENT);
-        rule_load_meta(&writer, NFT_META_MARK, 0);
-        rule_change_bits(&writer, options->mask, 0);
-        rule_compare_u32(&writer, NFT_CMP_EQ, options->mark & options->mask);
+        match_mark(&writer, options);
         rule_count(&writer);
+        rule_verdict(&writer, NF_ACCEPT, NULL);
+        return writer_finish(&writer, ret);
+}
+
+int ruleset_make_passes(const RulesetOptions *options, Rules *ret) {
+        RuleWriter writer = { .family = NFPROTO_INET, .table = "", .chain = "" };
+
+        rule_begin(&writer, NULL);
+        match_mark(&writer, options);
+        rule_verdict(&writer, NF_ACCEPT, NULL);
+        rule_begin(&writer, NULL);
+        match_translated(&writer);
         rule_verdict(&writer, NF_ACCEPT, NULL);
         return writer_finish(&writer, ret);
 }

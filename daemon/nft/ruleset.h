@@ -20,3 +20,6 @@ int ruleset_make_rules(const char *chain, const RulesetOptions *options, Rules *
 
 /* The one rule of ours in DOCKER-USER. family: NFPROTO_IPV4 or NFPROTO_IPV6. */
 int ruleset_make_docker_user(uint16_t family, const RulesetOptions *options, Rules *ret);
+
+/* Rules by which another firewall would let through what we mark, or all that is translated; for rule_does(). */
+int ruleset_make_passes(const RulesetOptions *options, Rules *ret);

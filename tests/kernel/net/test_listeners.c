@@ -86,7 +86,7 @@ static uint16_t met_by(const char *entry) {
         uint16_t met = 0;
         size_t n;
 
-        assert_int_equal(hostports_read(&ports, &n), 0);
+        assert_int_equal(hostports_read(NULL, 0, &ports, &n), 0);
         if (n > 1)
                 qsort(ports, n, sizeof(*ports), compare_host_ports);
         assert_int_equal(arbiter_decide(&record, 1, ports, n), 0);

@@ -351,6 +351,19 @@ static void many_messages_do_not_hold_the_loop(void **state) {
         assert_true(longest < 50000);
 }
 
+static void a_reader_answers_and_wishes_nothing(_unused_ void **state) {
+        const Address container = address("172.30.0.2");
+        static const uint8_t mac[MAC_SIZE] = { 2, 0, 0, 0, 0, 1 };
+        Paths *paths;
+        Path path;
+
+        assert_int_equal(paths_new_reader(&paths), 0);
+        assert_int_equal(paths_find(paths, &container, &path), 0);
+        assert_string_equal(path.ifname, "br0");
+        assert_int_equal(paths_want_hairpin(paths, path.ifindex, mac, &container), 0);
+        assert_null(paths_free(paths));
+}
+
 static void is_freed_half_made(void **state) {
         (void) state;
         assert_null(paths_free(NULL));
@@ -371,6 +384,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_link_that_went_is_told, setup, teardown),
                 cmocka_unit_test_setup_teardown(lost_messages_make_all_looked_at_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(many_messages_do_not_hold_the_loop, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_reader_answers_and_wishes_nothing, setup, teardown),
                 cmocka_unit_test(is_freed_half_made),
         };
 

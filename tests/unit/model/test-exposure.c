@@ -60,6 +60,10 @@ static void test_subtract(void **state _unused_) {
         assert_int_equal(rest.items[0].ports.first, 81);
         assert_int_equal(rest.items[1].ports.first, 82);
         assert_false(exposures_meet(&rest, &b));
+        assert_true(exposures_include(&rest, &a));
+        assert_false(exposures_include(&a, &b));
+        assert_true(exposures_include(&(Exposures) {}, &(Exposures) {}));
+        assert_false(exposures_include(&a, &(Exposures) {}));
         exposures_done(&rest);
         exposures_done(&b);
         exposures_done(&a);

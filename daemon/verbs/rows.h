@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdio.h>
+
+#include "daemon/survey.h"
+
+/* What `list` tells: a row for each claim, and one for each exposure in the kernel that no claim asks for. */
+
+typedef struct Row {
+        const Record *record; /* NULL: no claim; the survey's, like the others */
+        const Claim *claim;
+        Exposure exposure; /* where there is no claim */
+        const Record *neighbour; /* who has the exposure's address, by what Docker says; NULL if nobody, or with a claim */
+        ClaimState state;
+        char reason[CLAIM_REASON_SIZE];
+} Row;
+
+typedef struct Rows {
+        Row *items; /* by host port, then protocol, address and container; what could not be parsed at the end */
+        size_t count;
+        size_t capacity;
+} Rows;
+
+/* Returns 0 or -ENOMEM. */
+int rows_collect(const Survey *survey, Rows *ret);
+void rows_done(Rows *rows);
+
+/* The table for people and pipes. Returns 0 or -ENOMEM. */
+int rows_print(const Rows *rows, FILE *file);
+
+/* The same as JSON (docs/json.md), a new line behind it. Returns 0 or -ENOMEM. */
+int rows_print_json(const Rows *rows, const Survey *survey, FILE *file);

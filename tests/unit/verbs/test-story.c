@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "daemon/verbs/remedy.h"
+#include "daemon/verbs/story.h"
+#include "tests/cmocka.h"
+#include "tests/unit/model/builder.h"
+#include "tests/unit/verbs/survey.h"
+
+/* Of the only container. */
+static char *tell(TestSurvey *test, const Obstacles *obstacles) {
+        const Survey *survey = &test->survey;
+        const Record *record;
+
+        test_survey_decide(test);
+        record = model_records(survey->model, &(size_t) { 0 })[0];
+        return TEXT_OF(file, ({
+                               story_tell_container(survey, record, file);
+                               assert_int_equal(story_tell_claims(survey, record, file), 0);
+                               assert_int_equal(story_tell_remedy(survey, record, obstacles, file), 0);
+                       }));
+}
+
+static void assert_told(TestSurvey *test, const Obstacles *obstacles, const char *expected) {
+        char *text = tell(test, obstacles);
+
+        assert_string_equal(text, expected);
+        free(text);
+}
+
+#define WHO "Container c1 (000000000000) is running.\n"
+#define WHERE                                                                                                   \
+        "Its network bridge is used: it has no other.\n"                                                        \
+        "Its addresses there are 172.17.0.1 and fd00:d0c::1; this host has no direct route to them.\n"          \
+        "Its profile is bridge: the network's name.\n"
+
+static void test_exposed(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+
+        test_survey_add(test, build_on_bridge(1, "80"));
+        test_survey_carry_out(test);
+        assert_told(test, &(Obstacles) {},
+                    WHO "It carries the label calico.expose=80.\n" WHERE
+                        "Port 80/tcp of this host to port 80 of the container: exposed.\n"
+                        "Nothing has to be changed: it is exposed.\n");
+}
+
+/* What is sure comes before what is likely, and the container's own trouble before both. */
+static void test_the_one_thing(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        const Obstacles obstacles = {
+                .items = { { false, "Likely.", "do this" }, { true, "Sure.", "do that" } },
+                .count = 2,
+        };
+        char *text;
+
+        test_survey_add(test, build_on_bridge(1, "80"));
+        test_survey_carry_out(test);
+        text = tell(test, &obstacles);
+        assert_non_null(strstr(text, "exposed.\nLikely.\nSure.\nTo change: do that.\n"));
+        assert_null(strstr(text, "Nothing has to be changed"));
+        free(text);
+        test_survey_add(test, build_on_bridge(1, "80,22"));
+        test->config.policy.reserved = &(PortRange) { 22, 22 };
+        test->config.policy.n_reserved = 1;
+        assert_int_equal(model_set_policy(test->survey.model, &test->config.policy), 0);
+        text = tell(test, &obstacles);
+        assert_non_null(strstr(text, "Sure.\nTo change, for the entry \"22\": choose another host port for c1, or take "));
+        assert_null(strstr(text, "do that"));
+        free(text);
+}
+
+static void test_other_tables_unseen(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        char *text;
+
+        test_survey_add(test, build_on_bridge(1, "80"));
+        strcpy(test->survey.kernel.text, "no permission");
+        text = tell(test, &(Obstacles) { .incomplete = true });
+        assert_non_null(strstr(text, "could not be seen.\n"));
+        assert_null(strstr(text, "Nothing has to be changed"));
+        free(text);
+}
+
+static void test_without_the_daemon(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        char *text;
+
+        test_survey_add(test, build_on_bridge(1, "80"));
+        test->survey.table = TABLE_ABSENT;
+        test->survey.daemon = DAEMON_DOWN;
+        text = tell(test, &(Obstacles) {});
+        assert_non_null(strstr(text, "waiting: calico-exposed does not run.\n"));
+        assert_non_null(strstr(text, "start calico-exposed: systemctl start calico-exposed.\n"));
+        free(text);
+}
+
+static void test_no_label(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+
+        test_survey_add(test, build_on_bridge(1, NULL));
+        assert_told(test, &(Obstacles) { .items = { { true, "Sure.", "do that" } }, .count = 1 },
+                    WHO "It carries no label calico.expose, so nothing of it is exposed.\n"
+                        "To expose port 80 of it, start it anew with --label calico.expose=80.\n");
+}
+
+static void test_labels(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        Container *container = build_on_bridge(1, "\03380");
+        char *text;
+
+        build_label(container, "calico.expose.mod", "balance");
+        build_label(container, "calico.expose.from", "192.0.2.0/24,2001:db8::/32");
+        build_label(container, "calico.expose.mode", "balance");
+        container->labels[3].from_image = true;
+        container->state = CONTAINER_PAUSED;
+        test_survey_add(test, container);
+        text = tell(test, &(Obstacles) {});
+        for (const char *const *sentence = (const char *const[]) {
+                     "is paused: it keeps its ports.\n",
+                     "It carries the label calico.expose=\\x1b80.\n",
+                     "There is no such label: did you mean calico.expose.mode?\n",
+                     "calico.expose.mode=balance, which came with its image and does not count.\n",
+                     "for calico.expose.from says so: 192.0.2.0/24, 2001:db8::/32.\n",
+                     "The entry \"\\x1b80\": invalid: expected printable text, found a control character.\n",
+                     NULL,
+             };
+             *sentence; sentence++)
+                if (!strstr(text, *sentence))
+                        fail_msg("\"%s\" is not in:\n%s", *sentence, text);
+        assert_null(strstr(text, "New connections are spread"));
+        free(text);
+}
+
+static void test_networks(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        Container *container = build_on_bridge(1, "80");
+        char *text;
+
+        build_network(container, "calico", "10.0.0.1", "", false);
+        memset(container->networks[1].mac, 0xee, MAC_SIZE);
+        test_survey_add(test, container);
+        model_records(test->survey.model, &(size_t) { 0 })[0]->path4 = (RecordPath) { .known = true, .ifname = "cali1" };
+        text = tell(test, &(Obstacles) {});
+        assert_non_null(strstr(text, "It is on the networks bridge, calico.\n"
+                                     "Its network calico is used: it is the first by name that is Calico's.\n"
+                                     "Its address there is 10.0.0.1; this host reaches it by cali1.\n"));
+        free(text);
+}
+
+/* Whatever the reason, there is something that a person can do. */
+static void test_every_reason_has_a_remedy(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        char buffer[REMEDY_SIZE];
+        const Record *record;
+
+        test_survey_add(test, build_on_bridge(1, "80"));
+        record = model_records(test->survey.model, &(size_t) { 0 })[0];
+        for (ClaimReason reason = REASON_NONE + 1; reason < _CLAIM_REASON_MAX; reason++) {
+                const Claim claim = { .reason = reason };
+
+                remedy_format(&test->survey, record, &claim, &(ClaimFacts) {}, buffer);
+                assert_non_null(strstr(buffer, "c1"));
+                assert_null(strchr(buffer, '$'));
+                assert_null(strstr(buffer, "see the journal"));
+        }
+}
+
+static void test_chains(void **state _unused_) {
+        const RulesetOptions options = { .mark = 0x80, .mask = 0x80 };
+        ForwardChain chain = { .family = AF_INET, .table = "filter", .name = "FORWARD" };
+        Obstacle obstacle;
+
+        assert_false(obstacle_of_chain(&chain, &options, &obstacle));
+        chain.drops = chain.passes = true;
+        assert_false(obstacle_of_chain(&chain, &options, &obstacle));
+        chain.passes = false;
+        assert_true(obstacle_of_chain(&chain, &options, &obstacle));
+        assert_false(obstacle.certain);
+        assert_non_null(strstr(obstacle.remedy,
+                               "nft insert rule ip filter FORWARD meta mark and 0x80 == 0x80 counter accept"));
+        chain.docker = true;
+        assert_true(obstacle_of_chain(&chain, &options, &obstacle));
+        assert_non_null(strstr(obstacle.remedy, "--bridge-accept-fwmark=0x80/0x80"));
+        strcpy(chain.table, "\033[2J");
+        assert_true(obstacle_of_chain(&chain, &options, &obstacle));
+        assert_null(strchr(obstacle.what, '\033'));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_exposed),
+                cmocka_unit_test(test_the_one_thing),
+                cmocka_unit_test(test_other_tables_unseen),
+                cmocka_unit_test(test_without_the_daemon),
+                cmocka_unit_test(test_no_label),
+                cmocka_unit_test(test_labels),
+                cmocka_unit_test(test_networks),
+                cmocka_unit_test(test_every_reason_has_a_remedy),
+                cmocka_unit_test(test_chains),
+        };
+
+        return cmocka_run_group_tests_name("story", tests, NULL, NULL);
+}
