@@ -11,6 +11,7 @@
 #include "daemon/announce.h"
 #include "daemon/config.h"
 #include "daemon/containers.h"
+#include "daemon/heartbeat.h"
 #include "daemon/hostports.h"
 #include "daemon/kernel.h"
 #include "daemon/left.h"
@@ -25,6 +26,9 @@
 
 /* A process of the host that stands in the way of a claim says nothing when it goes. */
 #define HOST_PORTS_USEC (2 * USEC_PER_SEC)
+
+/* A pass comes with each periodic list at the latest; one that is missing for so long will not come any more. */
+#define PASS_OVERDUE_USEC (3 * LIST_PERIODIC_USEC)
 
 #define RETRY_MIN_USEC (50 * USEC_PER_MSEC)
 #define RETRY_MAX_USEC (5 * USEC_PER_SEC)
@@ -42,7 +46,9 @@ struct Manager {
         sd_event_source *periodic_timer;
         sd_event_source *retry_timer;
         sd_event_source *host_ports_timer;
+        Heartbeat *heartbeat;
         uint64_t retry_usec;
+        uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
         bool ready;
         bool reloading;
@@ -134,17 +140,14 @@ static bool manager_can_judge(Manager *manager) {
         return manager->judged = true;
 }
 
-static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
-        Manager *manager = userdata;
+static void manager_pass(Manager *manager) {
         int r;
 
-        if (manager->stopping || !manager_can_judge(manager))
-                return 0;
         manager_look_at_host_ports(manager);
         r = kernel_reconcile(manager->kernel);
         if (r < 0) {
                 manager_retry_later(manager, r);
-                return 0;
+                return;
         }
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
@@ -155,7 +158,25 @@ static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
         manager_update_status(manager);
         manager_set_ready(manager);
         manager_set_reloaded(manager);
+}
+
+static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
+        Manager *manager = userdata;
+
+        if (manager->stopping || !manager_can_judge(manager))
+                return 0;
+        manager_pass(manager);
+        (void) sd_event_now(manager->event, CLOCK_MONOTONIC, &manager->pass_usec);
         return 0;
+}
+
+/* What the kernel refuses counts as done: a new process would be refused as well, and the journal says it. */
+static bool manager_makes_progress(void *userdata) {
+        const Manager *manager = userdata;
+        uint64_t now;
+
+        return !manager->judged || sd_event_now(manager->event, CLOCK_MONOTONIC, &now) < 0 ||
+               now - manager->pass_usec < PASS_OVERDUE_USEC;
 }
 
 static int on_retry(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
@@ -283,7 +304,7 @@ static int manager_add_sources(Manager *manager) {
         if (r >= 0)
                 r = add_reconcile_source(manager);
         if (r >= 0)
-                r = sd_event_set_watchdog(manager->event, true);
+                r = heartbeat_new(manager->event, manager_makes_progress, manager, &manager->heartbeat);
         return r;
 }
 
@@ -346,6 +367,7 @@ Manager *manager_free(Manager *manager) {
         containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);
+        heartbeat_free(manager->heartbeat);
         sd_event_source_unref(manager->reconcile_source);
         sd_event_source_unref(manager->periodic_timer);
         sd_event_source_unref(manager->retry_timer);
