@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "daemon/docker/client.h"
 #include "daemon/images.h"
+#include "daemon/latency.h"
 #include "daemon/messages.h"
 #include "daemon/timer.h"
 
@@ -23,6 +24,8 @@ struct Containers {
         void *userdata;
         DockerClient *docker;
         DockerStatus status;
+        MetricsDocker metrics;
+        Latency latency;
         Images *images;
         HostPort *published; /* as of the last list */
         size_t n_published;
@@ -34,6 +37,18 @@ struct Containers {
 
 static void containers_changed(Containers *containers) {
         containers->handlers.changed(containers->userdata);
+}
+
+static void containers_count_request(Containers *containers, MetricsRequest request, bool failed) {
+        containers->metrics.requests[request]++;
+        containers->metrics.failures[request] += failed;
+}
+
+static uint64_t containers_now(const Containers *containers) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(containers->event, CLOCK_MONOTONIC, &now);
+        return now;
 }
 
 /* What did not work is tried again with the next list, which may be due already. */
@@ -80,8 +95,12 @@ static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_
 }
 
 static void containers_forget(Containers *containers, const char *id) {
+        bool known;
+
         images_drop_parked(containers->images, id);
-        if (model_remove(containers->model, id))
+        known = model_remove(containers->model, id);
+        latency_know(&containers->latency, id, known);
+        if (known)
                 containers_changed(containers);
 }
 
@@ -92,6 +111,7 @@ static void containers_put(Containers *containers, Container *container) {
 
         strcpy(id, container->id);
         r = model_put(containers->model, container);
+        latency_know(&containers->latency, id, r > 0);
         if (r < 0) {
                 log_line(LOG_ERR, "No memory for a container");
                 containers_list_later(containers);
@@ -155,6 +175,7 @@ static void containers_learn(Containers *containers, Container *container) {
 static void on_docker_connected(void *userdata, const char *version, const char *api) {
         Containers *containers = userdata;
 
+        containers->metrics.connections++;
         log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
         containers_set_away(containers, false);
         images_forget_unreadable(containers->images);
@@ -166,6 +187,7 @@ static void on_docker_connected(void *userdata, const char *version, const char 
 static void on_docker_disconnected(void *userdata, const char *reason, uint64_t retry _unused_) {
         Containers *containers = userdata;
 
+        containers->latency.n_events = 0; /* what they led to will be asked for, but not for their sake */
         log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
         containers_set_away(containers, true);
 }
@@ -190,11 +212,14 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
         Containers *containers = userdata;
         const Record *record = model_find(containers->model, event->container);
 
+        containers->metrics.events[event->action]++;
         if (!record && !event->labelled) {
                 if (model_waits_for_host_ports(containers->model))
                         containers_look_for_freed_ports(containers);
                 return;
         }
+        if (!event->replayed)
+                latency_begin(&containers->latency, event->container, containers_now(containers));
         if (record && event_withdraws(event, record))
                 containers_forget(containers, event->container);
         if (event->action != DOCKER_EVENT_DESTROY || event->replayed)
@@ -205,6 +230,7 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
 static void on_docker_events_lost(void *userdata, const char *reason) {
         Containers *containers = userdata;
 
+        containers->metrics.events_lost++;
         log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
         (void) docker_client_list(containers->docker);
 }
@@ -249,6 +275,7 @@ static void containers_check_records(Containers *containers, const DockerList *l
 static void on_docker_listed(void *userdata, DockerList *list, int error, const char *reason) {
         Containers *containers = userdata;
 
+        containers_count_request(containers, METRICS_LIST, error < 0);
         if (error < 0) {
                 log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
                 containers_list_later(containers);
@@ -278,6 +305,7 @@ static void on_docker_image(void *userdata, const char *id, DockerInspectOutcome
         Containers *containers = userdata;
         int r;
 
+        containers_count_request(containers, METRICS_IMAGE, outcome == DOCKER_INSPECT_FAILED);
         if (outcome == DOCKER_INSPECT_FAILED && !docker_client_is_connected(containers->docker))
                 return;
         if (outcome == DOCKER_INSPECT_OK)
@@ -296,6 +324,7 @@ static void on_docker_inspected(void *userdata, const char *id, DockerInspectOut
                                 const char *reason) {
         Containers *containers = userdata;
 
+        containers_count_request(containers, METRICS_INSPECT, outcome == DOCKER_INSPECT_FAILED);
         switch (outcome) {
         case DOCKER_INSPECT_OK:
                 containers_learn(containers, container);
@@ -338,6 +367,14 @@ bool containers_are_known(const Containers *containers) {
 
 const DockerStatus *containers_docker_status(const Containers *containers) {
         return &containers->status;
+}
+
+const MetricsDocker *containers_metrics(const Containers *containers) {
+        return &containers->metrics;
+}
+
+void containers_set_carried_out(Containers *containers) {
+        latency_finish(&containers->latency, containers_now(containers), &containers->metrics.latency);
 }
 
 void containers_refresh(Containers *containers) {

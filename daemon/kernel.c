@@ -29,6 +29,7 @@ struct Kernel {
         Conntrack *conntrack;
         Paths *paths;
 
+        MetricsKernel metrics;
         TableState table;
         bool skeleton_intact;
         bool table_suspect;               /* the table may not be what the model thinks */
@@ -96,7 +97,10 @@ static void on_flows_gone(void *userdata, const FlowFilter *filter) {
         kernel_dirty(kernel);
 }
 
-static void on_sweep_done(void *userdata _unused_, size_t deleted, int error) {
+static void on_sweep_done(void *userdata, size_t deleted, int error) {
+        Kernel *kernel = userdata;
+
+        kernel->metrics.flows_deleted += deleted;
         if (error < 0)
                 log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-error));
         else if (deleted > 0)
@@ -253,18 +257,27 @@ static void sweep_flows(Kernel *kernel, const Elements *before, const Elements *
                 log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
 }
 
+static void count_batch(Kernel *kernel, const Plan *plan) {
+        kernel->metrics.batches++;
+        kernel->metrics.added += plan->add.count;
+        kernel->metrics.removed += plan->remove.count;
+}
+
 /* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
 static int apply_plan(Kernel *kernel, const Plan *plan, bool rebuild) {
         static const Elements nothing;
         const Plan whole = { .add = *model_desired(kernel->model) };
+        const Plan *applied = rebuild ? &whole : plan;
         int r;
 
         links_set_localnet(&plan->remove, kernel->paths, false);
-        r = nft_apply(kernel->nft, &kernel->options, rebuild ? &whole : plan, rebuild, kernel->table != TABLE_ABSENT);
+        r = nft_apply(kernel->nft, &kernel->options, applied, rebuild, kernel->table != TABLE_ABSENT);
         if (r < 0) {
                 kernel->table_suspect = kernel->localnet_suspect = true;
                 return r;
         }
+        if (rebuild || !plan_is_empty(plan))
+                count_batch(kernel, applied);
         links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths, true);
         kernel->localnet_suspect = false;
         if (!rebuild && plan_is_empty(plan) && !kernel->flows_suspect)
@@ -295,9 +308,11 @@ static int reconcile_table(Kernel *kernel) {
                 model_commit(kernel->model);
         if (r >= 0 && rebuild && read_own_table(kernel) < 0)
                 kernel->table_suspect = true;
-        if (r > 0 && kernel->tampered)
+        if (r > 0 && kernel->tampered) {
+                kernel->metrics.heals++;
                 log_event(LOG_NOTICE, MESSAGE_HEALED, NULL,
                           "The table inet calico-exposed was changed from outside, and is right again");
+        }
         kernel->tampered &= r < 0;
         plan_done(&plan);
         return r;
@@ -347,6 +362,10 @@ int kernel_reconcile(Kernel *kernel) {
 
 bool kernel_is_unfinished(const Kernel *kernel) {
         return kernel->table_suspect || kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
+}
+
+const MetricsKernel *kernel_metrics(const Kernel *kernel) {
+        return &kernel->metrics;
 }
 
 void kernel_set_options(Kernel *kernel, const RulesetOptions *options) {

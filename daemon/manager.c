@@ -16,6 +16,7 @@
 #include "daemon/kernel.h"
 #include "daemon/left.h"
 #include "daemon/messages.h"
+#include "daemon/metrics-file.h"
 #include "daemon/model/model.h"
 #include "daemon/service.h"
 #include "daemon/status.h"
@@ -47,6 +48,9 @@ struct Manager {
         sd_event_source *retry_timer;
         sd_event_source *host_ports_timer;
         Heartbeat *heartbeat;
+        MetricsFile *metrics_file;
+        MetricsPasses passes;
+        uint64_t start_usec; /* CLOCK_REALTIME */
         uint64_t retry_usec;
         uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
@@ -60,6 +64,22 @@ static void manager_update_status(Manager *manager) {
         char status[STATUS_SIZE];
 
         service_notify_status("%s", status_format(manager->model, manager->judged, docker, status));
+        metrics_file_update(manager->metrics_file);
+}
+
+static void manager_collect_metrics(void *userdata, Metrics *ret) {
+        const Manager *manager = userdata;
+
+        *ret = (Metrics) {
+                .version = PROJECT_VERSION,
+                .start_usec = manager->start_usec,
+                .docker_up = containers_metrics(manager->containers)->connections > 0 &&
+                             !containers_docker_status(manager->containers)->away,
+                .docker = *containers_metrics(manager->containers),
+                .kernel = *kernel_metrics(manager->kernel),
+                .passes = manager->passes,
+        };
+        model_count(manager->model, &ret->model);
 }
 
 /* systemd may go on with what is ordered after us: the kernel is right, or Docker is away and nothing can be done. */
@@ -140,15 +160,27 @@ static bool manager_can_judge(Manager *manager) {
         return manager->judged = true;
 }
 
+static void manager_count_pass(Manager *manager, int result) {
+        if (result < 0) {
+                manager->passes.failed++;
+                metrics_file_update(manager->metrics_file);
+        } else if (result > 0)
+                manager->passes.changed++;
+        else
+                manager->passes.unchanged++;
+}
+
 static void manager_pass(Manager *manager) {
         int r;
 
         manager_look_at_host_ports(manager);
         r = kernel_reconcile(manager->kernel);
+        manager_count_pass(manager, r);
         if (r < 0) {
                 manager_retry_later(manager, r);
                 return;
         }
+        containers_set_carried_out(manager->containers);
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
@@ -193,6 +225,7 @@ static int on_periodic(sd_event_source *source, uint64_t now _unused_, void *use
 
         kernel_suspect(manager->kernel);
         manager_mark_dirty(manager);
+        metrics_file_update(manager->metrics_file);
         timer_start(source, LIST_PERIODIC_USEC);
         containers_refresh(manager->containers);
         return 0;
@@ -313,7 +346,12 @@ static int manager_open(Manager *manager) {
 
         r = sd_event_default(&manager->event);
         if (r >= 0)
+                r = sd_event_now(manager->event, CLOCK_REALTIME, &manager->start_usec);
+        if (r >= 0)
                 r = manager_add_sources(manager);
+        if (r >= 0)
+                r = metrics_file_new(manager->event, METRICS_PATH, manager_collect_metrics, manager,
+                                     &manager->metrics_file);
         if (r >= 0)
                 r = model_new(&manager->config->policy, &manager->model);
         if (r < 0) {
@@ -367,6 +405,7 @@ Manager *manager_free(Manager *manager) {
         containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);
+        metrics_file_free(manager->metrics_file);
         heartbeat_free(manager->heartbeat);
         sd_event_source_unref(manager->reconcile_source);
         sd_event_source_unref(manager->periodic_timer);
@@ -401,6 +440,7 @@ int manager_run(Manager *manager) {
         service_notify_stopping();
         if (!service_is_present() || service_is_stopped_for_good() != 0) {
                 kernel_withdraw_all(manager->kernel);
+                (void) unlink(METRICS_PATH);
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped: nothing is exposed any more");
         } else {
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped for a restart: what is exposed stays");

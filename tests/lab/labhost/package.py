@@ -7,6 +7,7 @@ from .base import PROJECT, downloads, ensure_base, locked
 from .command import run
 from .image import ensure_image
 from .project import build_directory
+from .promtool import ensure_promtool
 
 # In the base that the daemon is built in, which stays unchanged: what is mounted is for this alone.
 ENTER = """
@@ -71,6 +72,7 @@ def prepare(suite):
     ensure_image(ensure_base(suite))
     ensure_base(suite, clean=True)
     index_downloads(suite)
+    ensure_promtool()
 
 
 def package_binds(suite):

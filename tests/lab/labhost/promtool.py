@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""promtool out of Debian's package prometheus, which would start a server if it were installed."""
+
+import pathlib
+import tempfile
+
+from .base import cache_directory, locked
+from .command import run
+
+
+def ensure_promtool():
+    """Return the program; get it if needed."""
+    path = cache_directory() / "promtool"
+    with locked("promtool"):
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
+                run(["apt-get", "download", "prometheus"], cwd=scratch)
+                package, = pathlib.Path(scratch).glob("*.deb")
+                run(["dpkg-deb", "--extract", package, scratch])
+                pathlib.Path(scratch, "usr/bin/promtool").rename(path)
+    return path
