@@ -13,7 +13,6 @@ endif()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PACKAGE_FILES}/changelog")
 
 # gzip without a name and time of its own: the same source, the same package.
-find_program(GZIP gzip REQUIRED)
 add_custom_command(OUTPUT changelog.gz DEPENDS "${PACKAGE_FILES}/changelog"
         COMMAND ${GZIP} -9 --no-name --stdout "${PACKAGE_FILES}/changelog" > changelog.gz)
 add_custom_target(changelog ALL DEPENDS changelog.gz)
@@ -51,7 +50,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # The bus: at its end the daemon asks systemd whether it is stopped or restarted.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "systemd (>= 252), default-dbus-system-bus | dbus-system-bus")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "docker.io | docker-ce | podman-docker")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "nftables, prometheus-node-exporter")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, nftables, prometheus-node-exporter")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
         "${PACKAGE_FILES}/postinst;${PACKAGE_FILES}/prerm;${PACKAGE_FILES}/postrm;${PACKAGE_FILES}/triggers;${PACKAGE_FILES}/conffiles")

@@ -50,7 +50,15 @@ def test_a_package_without_faults(packages):
     for package in packages.values():
         assert package.name.startswith(f"{UNIT}_") and package.suffix == ".deb"
     subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning",
-                    "--suppress-tags", "no-manual-page", packages["new"]], check=True)
+                    packages["new"]], check=True)
+
+
+def test_pages_and_completions_are_where_debian_looks(packages):
+    listing = subprocess.run(["dpkg-deb", "--contents", packages["new"]], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout
+    for path in ("man/man8/calico-exposed.8.gz", "man/man5/calico-exposed.conf.5.gz",
+                 "bash-completion/completions/calico-exposed", "zsh/vendor-completions/_calico-exposed"):
+        assert f" ./usr/share/{path}\n" in listing
 
 
 def test_the_same_source_makes_the_same_package(packages):
