@@ -2,6 +2,7 @@
 #include "daemon/containers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -17,6 +18,9 @@
 #define LIST_CONNECTED_USEC (1 * USEC_PER_SEC)
 #define LIST_FAILED_USEC (2 * USEC_PER_SEC)
 
+/* A restart of Docker is over by then, and needs nobody's attention. */
+#define AWAY_WARNING_USEC (30 * USEC_PER_SEC)
+
 struct Containers {
         sd_event *event;
         Model *model;
@@ -24,12 +28,14 @@ struct Containers {
         void *userdata;
         DockerClient *docker;
         DockerStatus status;
+        char away_reason[256];
         MetricsDocker metrics;
         Latency latency;
         Images *images;
         HostPort *published; /* as of the last list */
         size_t n_published;
         sd_event_source *list_timer;
+        sd_event_source *away_timer;
         bool list_again; /* an event came since the list timer was started */
         bool listed;     /* the first list was taken */
         bool listed_again; /* and another: whose health is not known by then is not waited for */
@@ -56,13 +62,28 @@ static void containers_list_later(Containers *containers) {
         (void) timer_start_if_off(containers->list_timer, LIST_FAILED_USEC);
 }
 
-/* Docker cannot be asked, or can again. */
-static void containers_set_away(Containers *containers, bool away) {
+static int on_away_for_long(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
+        Containers *containers = userdata;
+
+        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is still away: %s; no change of a container is followed",
+                  containers->away_reason);
+        return 0;
+}
+
+/* Docker cannot be asked, or can again (NULL). */
+static void containers_set_away(Containers *containers, const char *reason) {
+        bool away = reason;
+
+        if (away)
+                snprintf(containers->away_reason, sizeof(containers->away_reason), "%s", reason);
         if (containers->status.away == away)
                 return;
         containers->status.away = away;
-        if (away)
+        if (away) {
                 (void) sd_event_now(containers->event, CLOCK_REALTIME, &containers->status.since);
+                timer_start(containers->away_timer, AWAY_WARNING_USEC);
+        } else
+                (void) sd_event_source_set_enabled(containers->away_timer, SD_EVENT_OFF);
         containers->handlers.connection(containers->userdata);
 }
 
@@ -177,7 +198,7 @@ static void on_docker_connected(void *userdata, const char *version, const char 
 
         containers->metrics.connections++;
         log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
-        containers_set_away(containers, false);
+        containers_set_away(containers, NULL);
         images_forget_unreadable(containers->images);
         containers_ask_for_parked(containers);
         (void) docker_client_list(containers->docker);
@@ -188,8 +209,8 @@ static void on_docker_disconnected(void *userdata, const char *reason, uint64_t 
         Containers *containers = userdata;
 
         containers->latency.n_events = 0; /* what they led to will be asked for, but not for their sake */
-        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
-        containers_set_away(containers, true);
+        log_event(LOG_NOTICE, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
+        containers_set_away(containers, reason);
 }
 
 /* What takes a container's address away acts at once, for somebody else may get it; all else asks Docker first. A
@@ -231,7 +252,7 @@ static void on_docker_events_lost(void *userdata, const char *reason) {
         Containers *containers = userdata;
 
         containers->metrics.events_lost++;
-        log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
+        log_event(LOG_NOTICE, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
         (void) docker_client_list(containers->docker);
 }
 
@@ -277,12 +298,13 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
 
         containers_count_request(containers, METRICS_LIST, error < 0);
         if (error < 0) {
-                log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
+                if (error != -ENOTCONN) /* which is said already */
+                        log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
                 containers_list_later(containers);
-                containers_set_away(containers, true);
+                containers_set_away(containers, reason);
                 return;
         }
-        containers_set_away(containers, false);
+        containers_set_away(containers, NULL);
         if (list->truncated)
                 log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL,
                           "Docker's list of containers could not be read whole: what is not in it stays as it is");
@@ -418,6 +440,8 @@ int containers_new(sd_event *event, const char *socket_path, Model *model, const
                 return -ENOMEM;
         r = timer_new(event, on_list_timer, containers, &containers->list_timer);
         if (r >= 0)
+                r = timer_new(event, on_away_for_long, containers, &containers->away_timer);
+        if (r >= 0)
                 r = containers_set_socket(containers, socket_path);
         if (r < 0)
                 return r;
@@ -430,6 +454,7 @@ Containers *containers_free(Containers *containers) {
                 return NULL;
         docker_client_free(containers->docker);
         sd_event_source_unref(containers->list_timer);
+        sd_event_source_unref(containers->away_timer);
         images_free(containers->images);
         free(containers->published);
         free(containers);

@@ -112,7 +112,7 @@ static int open_socket(int stored_fd, NftSocket **ret) {
         if (stored_fd >= 0) {
                 if (nft_socket_adopt(stored_fd, ret) >= 0)
                         return 0;
-                log_line(LOG_WARNING, "What systemd kept is no netlink socket: starting afresh");
+                log_line(LOG_NOTICE, "What systemd kept is no netlink socket: starting afresh");
                 close_fd(stored_fd);
                 service_forget_nft();
         }

@@ -226,6 +226,7 @@ static int on_periodic(sd_event_source *source, uint64_t now _unused_, void *use
         kernel_suspect(manager->kernel);
         manager_mark_dirty(manager);
         metrics_file_update(manager->metrics_file);
+        log_flush_repeats(false);
         timer_start(source, LIST_PERIODIC_USEC);
         containers_refresh(manager->containers);
         return 0;
@@ -437,6 +438,7 @@ int manager_run(Manager *manager) {
                 log_line(LOG_ERR, "The event loop failed: %s", strerror(-r));
                 return r;
         }
+        log_flush_repeats(true);
         service_notify_stopping();
         if (!service_is_present() || service_is_stopped_for_good() != 0) {
                 kernel_withdraw_all(manager->kernel);
