@@ -52,6 +52,7 @@ set(CPACK_DEBIAN_PACKAGE_DEPENDS "systemd (>= 252), default-dbus-system-bus | db
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "docker.io | docker-ce | podman-docker")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, nftables, prometheus-node-exporter")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
-        "${PACKAGE_FILES}/postinst;${PACKAGE_FILES}/prerm;${PACKAGE_FILES}/postrm;${PACKAGE_FILES}/triggers;${PACKAGE_FILES}/conffiles")
+foreach(file postinst prerm postrm triggers conffiles)
+        list(APPEND CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA "${PACKAGE_FILES}/${file}")
+endforeach()
 include(CPack)

@@ -65,8 +65,8 @@ static void containers_list_later(Containers *containers) {
 static int on_away_for_long(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
         Containers *containers = userdata;
 
-        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is still away: %s; no change of a container is followed",
-                  containers->away_reason);
+        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL,
+                  "Docker is still away: %s; no change of a container is followed", containers->away_reason);
         return 0;
 }
 

@@ -59,8 +59,8 @@ static int replace(MetricsFile *file) {
 
 static void report(MetricsFile *file, int error) {
         if (error < 0 && !file->failed)
-                log_event(LOG_WARNING, MESSAGE_METRICS_FAILED, NULL, "Cannot write %s: %s; the metrics stay as they were",
-                          file->path, strerror(-error));
+                log_event(LOG_WARNING, MESSAGE_METRICS_FAILED, NULL,
+                          "Cannot write %s: %s; the metrics stay as they were", file->path, strerror(-error));
         else if (error >= 0 && file->failed)
                 log_line(LOG_NOTICE, "The metrics are written to %s again", file->path);
         file->failed = error < 0;

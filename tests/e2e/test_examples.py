@@ -8,7 +8,8 @@ from claims import Stream, await_claim
 from machine import HOST
 
 EXAMPLES = "/src/docs/examples"
-TEXT = (pathlib.Path(__file__).resolve().parents[2] / "docs/examples/README.md").read_text(encoding="utf-8")
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
+TEXT = (DOCS / "examples/README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

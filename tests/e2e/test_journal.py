@@ -52,9 +52,9 @@ def test_a_container_in_a_loop_does_not_flood_the_journal(machine):
     machine.start("loop", expose="8083:80,no-port")
     for _ in range(8):
         machine.docker("restart", "--time", "0", "loop")
-    wait_until(lambda: count_messages(machine, "loop: exposed") >= 8, 10, "it was followed each time")
+    wait_until(lambda: count_messages(machine, "loop: exposed") >= 8, 10, "it was followed")
     assert count_messages(machine, 'loop: refused entry "no-port"') == 5
     machine.systemctl("stop", UNIT)
-    repeated = [line for line in warnings(machine) if "loop: refused" in line and "repeated" in line]
+    said = [line for line in warnings(machine) if "loop: refused" in line]
     machine.systemctl("start", UNIT)
-    assert len(repeated) == 1
+    assert sum("repeated" in line for line in said) == 1

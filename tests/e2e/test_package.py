@@ -57,7 +57,8 @@ def test_pages_and_completions_are_where_debian_looks(packages):
     listing = subprocess.run(["dpkg-deb", "--contents", packages["new"]], check=True, text=True,
                              stdout=subprocess.PIPE).stdout
     for path in ("man/man8/calico-exposed.8.gz", "man/man5/calico-exposed.conf.5.gz",
-                 "bash-completion/completions/calico-exposed", "zsh/vendor-completions/_calico-exposed"):
+                 "bash-completion/completions/calico-exposed",
+                 "zsh/vendor-completions/_calico-exposed"):
         assert f" ./usr/share/{path}\n" in listing
 
 
@@ -104,7 +105,7 @@ def test_upgrade_while_traffic_flows(machine, packages):
     assert machine.table_handle() == handle
     assert machine.run("calico-exposed --version").split()[-1] != OLD
     assert "# changed" in machine.run(f"cat {CONFIG}")
-    assert "deleted" not in machine.run("readlink /proc/$(systemctl show -P MainPID calico-exposed)/exe")
+    assert "deleted" not in machine.run(f"readlink /proc/{machine.property('MainPID')}/exe")
     machine.start("next", expose="8081:80")
     machine.outside.await_answer("next", "tcp", HOST[4], 8081)
     machine.docker("rm", "--force", "next")

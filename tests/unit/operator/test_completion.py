@@ -31,8 +31,8 @@ class Shell:
     """An interactive shell on a terminal of its own."""
 
     def __init__(self, argv, directory):
-        environment = {"PATH": f"{directory}/bin:/usr/bin:/bin", "TERM": "dumb", "HOME": str(directory),
-                       "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
+        environment = {"PATH": f"{directory}/bin:/usr/bin:/bin", "TERM": "dumb",
+                       "HOME": str(directory), "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
         self.terminal, far = pty.openpty()
         self.process = subprocess.Popen(argv, stdin=far, stdout=far, stderr=far, cwd=directory,
                                         env=environment, start_new_session=True)
@@ -63,7 +63,8 @@ def shell(request, tmp_path_factory):
     for name in ("bin", "functions"):
         (tmp_path / name).mkdir()
     docker = tmp_path / "bin/docker"
-    docker.write_text("#!/bin/sh\n[ \"$1\" = ps ] && printf 'web-1\\nweb-2\\ncache\\n'\n", encoding="ascii")
+    docker.write_text("#!/bin/sh\n[ \"$1\" = ps ] && printf 'web-1\\nweb-2\\ncache\\n'\n",
+                      encoding="ascii")
     docker.chmod(0o755)
     (tmp_path / "functions/_calico-exposed").symlink_to(COMPLETION / "calico-exposed.zsh")
     shell = Shell(argv, tmp_path)
