@@ -9,6 +9,23 @@ from claims import Stream
 from machine import HOST, UNIT, wait_until
 
 EXPOSURE_MAX = 1.5
+STUCK = "/run/calico-exposed/stuck"
+# Loaded into the daemon: the next word to the kernel's tables never ends, once.
+STICKER = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/socket.h>
+#include <unistd.h>
+ssize_t sendto(int fd, const void *data, size_t size, int flags,
+               const struct sockaddr *to, socklen_t length) {
+        ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+        if (to && to->sa_family == AF_NETLINK && unlink("%s") == 0)
+                for (;;)
+                        pause();
+        *(void **) &real = dlsym(RTLD_NEXT, "sendto");
+        return real(fd, data, size, flags, to, length);
+}
+""" % STUCK
 DROP_IN = f"/run/systemd/system/{UNIT}.service.d/test.conf"
 
 
@@ -36,8 +53,11 @@ def await_another_process(machine, process, deadline=30):
 @pytest.fixture
 def short_watchdog(machine):
     """An abort that a stopped process does not even hear is not waited for."""
+    machine.run(["sh", "-ec", "printf '%s' \"$0\" | gcc -shared -fPIC -o /usr/lib/sticker.so -x c -",
+                 STICKER])
     machine.run(f"mkdir -p $(dirname {DROP_IN}) &&"
-                f" printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n' >{DROP_IN} &&"
+                f" printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n"
+                f"Environment=LD_PRELOAD=/usr/lib/sticker.so\n' >{DROP_IN} &&"
                 f" systemctl daemon-reload && systemctl restart {UNIT}")
     yield
     machine.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl restart {UNIT}")
@@ -52,6 +72,17 @@ def test_the_watchdog_ends_a_daemon_that_stands_still(machine, short_watchdog):
         stream.await_more("web")
     assert "watchdog" in machine.run(f"journalctl -u {UNIT} --output cat").lower()
     assert set(stream.lines()) == {"web"}
+    assert machine.table_handle() == handle
+
+
+def test_the_watchdog_ends_a_pass_that_does_not_end(machine, short_watchdog):
+    handle, process = machine.table_handle(), machine.property("MainPID")
+    machine.run(f"touch {STUCK} && chown {UNIT} {STUCK}")
+    machine.start("next", expose="8081:80")
+    wait_until(lambda: not machine.host.succeeds(f"test -e {STUCK}"), 10, "it is stuck")
+    await_another_process(machine, process)
+    machine.outside.await_answer("next", "tcp", HOST[4], 8081, deadline=5)
+    assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
     assert machine.table_handle() == handle
 
 

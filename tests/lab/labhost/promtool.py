@@ -5,7 +5,15 @@ import pathlib
 import tempfile
 
 from .base import cache_directory, locked
-from .command import run
+from .command import LabError, run
+
+
+def download(package, directory):
+    try:
+        run(["apt-get", "download", package], cwd=directory)
+    except LabError:  # apt has no lists, or old ones
+        run(["apt-get", "update"])
+        run(["apt-get", "download", package], cwd=directory)
 
 
 def ensure_promtool():
@@ -14,7 +22,7 @@ def ensure_promtool():
     with locked("promtool"):
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
-                run(["apt-get", "download", "prometheus"], cwd=scratch)
+                download("prometheus", scratch)
                 package, = pathlib.Path(scratch).glob("*.deb")
                 run(["dpkg-deb", "--extract", package, scratch])
                 pathlib.Path(scratch, "usr/bin/promtool").rename(path)
