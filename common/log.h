@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
 
@@ -17,11 +18,16 @@ typedef struct LogField {
 
 #define LOG_VALUE_SIZE_MAX 256 /* longer values are cut */
 
-/* priority as syslog(3). */
+/* priority as syslog(3). What is more important than LOG_INFO and the same again and again, fields included, is said some
+ * times, then counted, and said with its number: see repeats.h. */
 void log_line(int priority, const char *format, ...) _printf_(2, 3);
 
-/* message_id: 32 hex digits of the journal's catalog, or NULL. */
+/* message_id: 32 hex digits of the journal's catalog, a constant, or NULL. */
 void log_event(int priority, const char *message_id, const LogField *fields, const char *format, ...) _printf_(4, 5);
+
+/* Says what was counted and did not come again; all: whether its time is over or not, before the end. To be called now
+ * and then. */
+void log_flush_repeats(bool all);
 
 /* Entries above that priority are left out: LOG_INFO unless told. */
 void log_set_max_priority(int priority);

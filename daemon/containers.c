@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "daemon/docker/client.h"
 #include "daemon/images.h"
+#include "daemon/latency.h"
 #include "daemon/messages.h"
 #include "daemon/timer.h"
 
@@ -17,6 +18,9 @@
 #define LIST_CONNECTED_USEC (1 * USEC_PER_SEC)
 #define LIST_FAILED_USEC (2 * USEC_PER_SEC)
 
+/* A restart of Docker is over by then, and needs nobody's attention. */
+#define AWAY_WARNING_USEC (30 * USEC_PER_SEC)
+
 struct Containers {
         sd_event *event;
         Model *model;
@@ -24,10 +28,13 @@ struct Containers {
         void *userdata;
         DockerClient *docker;
         DockerStatus status;
+        MetricsDocker metrics;
+        Latency latency;
         Images *images;
         HostPort *published; /* as of the last list */
         size_t n_published;
         sd_event_source *list_timer;
+        sd_event_source *away_timer;
         bool list_again; /* an event came since the list timer was started */
         bool listed;     /* the first list was taken whole */
         bool listed_again; /* and another: whose health is not known by then is not waited for */
@@ -38,19 +45,44 @@ static void containers_changed(Containers *containers) {
         containers->handlers.changed(containers->userdata);
 }
 
+static void containers_count_request(Containers *containers, MetricsRequest request, bool failed) {
+        containers->metrics.requests[request]++;
+        containers->metrics.failures[request] += failed;
+}
+
+static uint64_t containers_now(const Containers *containers) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(containers->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
 /* What did not work is tried again with the next list, which may be due already. */
 static void containers_list_later(Containers *containers) {
         (void) timer_start_if_off(containers->list_timer, LIST_FAILED_USEC);
 }
 
-/* Docker cannot be asked, or can again (reason: ""). */
-static void containers_set_away(Containers *containers, bool away, const char *reason) {
-        snprintf(containers->status.reason, sizeof(containers->status.reason), "%s", reason);
+static int on_away_for_long(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
+        Containers *containers = userdata;
+
+        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL,
+                  "Docker is still away: %s; no change of a container is followed", containers->status.reason);
+        return 0;
+}
+
+/* Docker cannot be asked, or can again (NULL). */
+static void containers_set_away(Containers *containers, const char *reason) {
+        bool away = reason;
+
+        snprintf(containers->status.reason, sizeof(containers->status.reason), "%s", reason ?: "");
         if (containers->status.away == away)
                 return;
         containers->status.away = away;
-        if (away)
+        if (away) {
                 (void) sd_event_now(containers->event, CLOCK_REALTIME, &containers->status.since);
+                timer_start(containers->away_timer, AWAY_WARNING_USEC);
+        } else
+                (void) sd_event_source_set_enabled(containers->away_timer, SD_EVENT_OFF);
         containers->handlers.connection(containers->userdata);
 }
 
@@ -109,8 +141,12 @@ static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_
 }
 
 static void containers_forget(Containers *containers, const char *id) {
+        bool known;
+
         images_drop_parked(containers->images, id);
-        if (model_remove(containers->model, id))
+        known = model_remove(containers->model, id);
+        latency_know(&containers->latency, id, known);
+        if (known)
                 containers_changed(containers);
 }
 
@@ -124,6 +160,7 @@ static void containers_put(Containers *containers, Container *container) {
                 record->doubted = false;
         strcpy(id, container->id);
         r = model_put(containers->model, container);
+        latency_know(&containers->latency, id, r > 0);
         if (r < 0)
                 containers_lose(containers);
         else if (r > 0)
@@ -179,8 +216,9 @@ static void containers_learn(Containers *containers, Container *container) {
 static void on_docker_connected(void *userdata, const char *version, const char *api) {
         Containers *containers = userdata;
 
+        containers->metrics.connections++;
         log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
-        containers_set_away(containers, false, "");
+        containers_set_away(containers, NULL);
         images_forget_unreadable(containers->images);
         containers_ask_for_parked(containers);
         (void) docker_client_list(containers->docker);
@@ -190,8 +228,9 @@ static void on_docker_connected(void *userdata, const char *version, const char 
 static void on_docker_disconnected(void *userdata, const char *reason, uint64_t retry _unused_) {
         Containers *containers = userdata;
 
-        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
-        containers_set_away(containers, true, reason);
+        containers->latency.n_events = 0; /* what they led to will be asked for, but not for their sake */
+        log_event(LOG_NOTICE, MESSAGE_DOCKER_LOST, NULL, "Docker is away: %s; what is exposed stays", reason);
+        containers_set_away(containers, reason);
 }
 
 /* What takes a container's address away acts at once, for somebody else may get it; all else asks Docker first. A
@@ -214,11 +253,14 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
         Containers *containers = userdata;
         const Record *record = model_find(containers->model, event->container);
 
+        containers->metrics.events[event->action]++;
         if (!record && !event->labelled) {
                 if (model_waits_for_host_ports(containers->model))
                         containers_look_for_freed_ports(containers);
                 return;
         }
+        if (!event->replayed)
+                latency_begin(&containers->latency, event->container, containers_now(containers));
         if (record && event_withdraws(event, record))
                 containers_forget(containers, event->container);
         if (event->action != DOCKER_EVENT_DESTROY || event->replayed)
@@ -229,7 +271,8 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
 static void on_docker_events_lost(void *userdata, const char *reason) {
         Containers *containers = userdata;
 
-        log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
+        containers->metrics.events_lost++;
+        log_event(LOG_NOTICE, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
         (void) docker_client_list(containers->docker);
 }
 
@@ -276,13 +319,15 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
         Containers *containers = userdata;
         bool first = !containers->listed;
 
+        containers_count_request(containers, METRICS_LIST, error < 0);
         if (error < 0) {
-                log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
+                if (error != -ENOTCONN) /* which is said already */
+                        log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
                 containers_list_later(containers);
-                containers_set_away(containers, true, reason);
+                containers_set_away(containers, reason);
                 return;
         }
-        containers_set_away(containers, false, "");
+        containers_set_away(containers, NULL);
         if (list->truncated)
                 log_event(LOG_WARNING, MESSAGE_TRUNCATED, NULL,
                           "Docker's list of containers could not be read whole: what is not in it stays as it is");
@@ -305,6 +350,7 @@ static void on_docker_image(void *userdata, const char *id, DockerInspectOutcome
         Containers *containers = userdata;
         int r;
 
+        containers_count_request(containers, METRICS_IMAGE, outcome == DOCKER_INSPECT_FAILED);
         if (outcome == DOCKER_INSPECT_FAILED && !docker_client_is_connected(containers->docker))
                 return;
         if (outcome == DOCKER_INSPECT_FAILED && images_try_again(containers->images, id)) {
@@ -327,6 +373,7 @@ static void on_docker_inspected(void *userdata, const char *id, DockerInspectOut
                                 const char *reason) {
         Containers *containers = userdata;
 
+        containers_count_request(containers, METRICS_INSPECT, outcome == DOCKER_INSPECT_FAILED);
         switch (outcome) {
         case DOCKER_INSPECT_OK:
                 containers_learn(containers, container);
@@ -372,6 +419,14 @@ const DockerStatus *containers_docker_status(const Containers *containers) {
         return &containers->status;
 }
 
+const MetricsDocker *containers_metrics(const Containers *containers) {
+        return &containers->metrics;
+}
+
+void containers_set_carried_out(Containers *containers) {
+        latency_finish(&containers->latency, containers_now(containers), &containers->metrics.latency);
+}
+
 void containers_refresh(Containers *containers) {
         images_forget_unreadable(containers->images);
         if (docker_client_list(containers->docker) < 0)
@@ -413,6 +468,8 @@ int containers_new(sd_event *event, const char *socket_path, Model *model, const
                 return -ENOMEM;
         r = timer_new(event, on_list_timer, containers, &containers->list_timer);
         if (r >= 0)
+                r = timer_new(event, on_away_for_long, containers, &containers->away_timer);
+        if (r >= 0)
                 r = containers_set_socket(containers, socket_path);
         if (r < 0)
                 return r;
@@ -425,6 +482,7 @@ Containers *containers_free(Containers *containers) {
                 return NULL;
         docker_client_free(containers->docker);
         sd_event_source_unref(containers->list_timer);
+        sd_event_source_unref(containers->away_timer);
         images_free(containers->images);
         free(containers->published);
         free(containers);

@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/macros.h"
+#include "daemon/metrics.h"
 #include "daemon/model/model.h"
 #include "daemon/status.h"
 
@@ -27,6 +28,12 @@ DEFINE_CLEANUP(Containers, containers_free)
 bool containers_are_known(Containers *containers);
 
 const DockerStatus *containers_docker_status(const Containers *containers);
+
+/* What was counted since the start. */
+const MetricsDocker *containers_metrics(const Containers *containers);
+
+/* The kernel holds what is in the model. */
+void containers_set_carried_out(Containers *containers);
 
 /* Asks Docker for everything once more: what no event told is found so. */
 void containers_refresh(Containers *containers);

@@ -29,6 +29,7 @@ struct Kernel {
         Conntrack *conntrack;
         Paths *paths;
 
+        MetricsKernel metrics;
         TableState table;
         bool skeleton_intact;
         bool table_suspect;               /* the table may not be what the model thinks */
@@ -106,7 +107,10 @@ static void on_flows_gone(void *userdata, const FlowFilter *filter) {
         kernel_dirty(kernel);
 }
 
-static void on_sweep_done(void *userdata _unused_, size_t deleted, int error) {
+static void on_sweep_done(void *userdata, size_t deleted, int error) {
+        Kernel *kernel = userdata;
+
+        kernel->metrics.flows_deleted += deleted;
         if (error < 0)
                 log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-error));
         else if (deleted > 0)
@@ -120,7 +124,7 @@ static int open_socket(int stored_fd, NftSocket **ret) {
 
                 if (r != -ENOTSOCK && r != -EINVAL)
                         return r;
-                log_line(LOG_WARNING, "What systemd kept is no netlink socket: starting afresh");
+                log_line(LOG_NOTICE, "What systemd kept is no netlink socket: starting afresh");
                 close_fd(stored_fd);
                 service_forget_nft();
         }
@@ -274,19 +278,28 @@ static void take_localnet_errors(Kernel *kernel, int on, int off) {
         kernel->table_suspect |= off < 0; /* there is more in it than the model knows */
 }
 
+static void count_batch(Kernel *kernel, const Plan *plan) {
+        kernel->metrics.batches++;
+        kernel->metrics.added += plan->add.count;
+        kernel->metrics.removed += plan->remove.count;
+}
+
 /* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
 static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         const Plan whole = { .add = *model_desired(kernel->model) };
+        const Plan *applied = rebuild ? &whole : plan;
         int r, on, off;
 
         off = links_clear_localnet(&plan->remove, kernel->paths);
-        r = nft_apply(kernel->nft, &kernel->options, rebuild ? &whole : plan, rebuild, kernel->table != TABLE_ABSENT);
+        r = nft_apply(kernel->nft, &kernel->options, applied, rebuild, kernel->table != TABLE_ABSENT);
         if (r < 0) {
                 kernel->table_suspect = kernel->localnet_suspect = true;
                 if (nft_outcome_is_unknown(r)) /* when the table is read again, nothing may be left to do */
                         kernel->flows_suspect = true;
                 return r;
         }
+        if (rebuild || !plan_is_empty(plan))
+                count_batch(kernel, applied);
         on = links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths);
         take_localnet_errors(kernel, on, off);
         if (!rebuild && plan_is_empty(plan) && !kernel->flows_suspect)
@@ -324,9 +337,11 @@ static int reconcile_table(Kernel *kernel) {
                 model_commit(kernel->model);
         if (r >= 0 && rebuild && read_own_table(kernel) < 0)
                 kernel->table_suspect = true;
-        if (r > 0 && kernel->tampered)
+        if (r > 0 && kernel->tampered) {
+                kernel->metrics.heals++;
                 log_event(LOG_NOTICE, MESSAGE_HEALED, NULL,
                           "The table inet calico-exposed was changed from outside, and is right again");
+        }
         kernel->tampered &= r < 0;
         plan_done(&plan);
         return r;
@@ -377,6 +392,10 @@ int kernel_reconcile(Kernel *kernel) {
 bool kernel_is_unfinished(const Kernel *kernel) {
         return kernel->table_suspect || kernel->flows_suspect || kernel->localnet_suspect || kernel->paths_error < 0 ||
                kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
+}
+
+const MetricsKernel *kernel_metrics(const Kernel *kernel) {
+        return &kernel->metrics;
 }
 
 void kernel_set_options(Kernel *kernel, const RulesetOptions *options) {

@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/macros.h"
+#include "daemon/metrics.h"
 #include "daemon/model/model.h"
 #include "daemon/nft/nft.h"
 
@@ -32,6 +33,9 @@ int kernel_look(Kernel *kernel, TableState *ret);
 /* Decides the model anew and carries out the difference. Returns 1 if the table was changed, 0 if it was right
  * already, or a negative errno with the table as it was (to be tried again). */
 int kernel_reconcile(Kernel *kernel);
+
+/* What was counted since the start. */
+const MetricsKernel *kernel_metrics(const Kernel *kernel);
 
 /* Looks again at what nobody reports: the next reconcile reads the table, and the interfaces' switches are set. */
 void kernel_suspect(Kernel *kernel);

@@ -12,10 +12,12 @@
 #include "daemon/announce.h"
 #include "daemon/config.h"
 #include "daemon/containers.h"
+#include "daemon/heartbeat.h"
 #include "daemon/hostports.h"
 #include "daemon/kernel.h"
 #include "daemon/left.h"
 #include "daemon/messages.h"
+#include "daemon/metrics-file.h"
 #include "daemon/model/model.h"
 #include "daemon/service.h"
 #include "daemon/status.h"
@@ -26,6 +28,9 @@
 
 /* A process of the host that stands in the way of a claim says nothing when it goes. */
 #define HOST_PORTS_USEC (2 * USEC_PER_SEC)
+
+/* A pass comes with each periodic list at the latest; one that is missing for so long will not come any more. */
+#define PASS_OVERDUE_USEC (3 * LIST_PERIODIC_USEC)
 
 #define RETRY_MIN_USEC (50 * USEC_PER_MSEC)
 #define RETRY_MAX_USEC (5 * USEC_PER_SEC)
@@ -43,8 +48,13 @@ struct Manager {
         sd_event_source *periodic_timer;
         sd_event_source *retry_timer;
         sd_event_source *host_ports_timer;
+        Heartbeat *heartbeat;
+        MetricsFile *metrics_file;
+        MetricsPasses passes;
+        uint64_t start_usec; /* CLOCK_REALTIME */
         uint64_t retry_usec;
         int host_ports_error; /* told when it changes */
+        uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
         bool ready;
         bool reloading;
@@ -56,6 +66,22 @@ static void manager_update_status(Manager *manager) {
         char status[STATUS_SIZE];
 
         service_notify_status("%s", status_format(manager->model, manager->judged, docker, status));
+        metrics_file_update(manager->metrics_file);
+}
+
+static void manager_collect_metrics(void *userdata, Metrics *ret) {
+        const Manager *manager = userdata;
+
+        *ret = (Metrics) {
+                .version = PROJECT_VERSION,
+                .start_usec = manager->start_usec,
+                .docker_up = containers_metrics(manager->containers)->connections > 0 &&
+                             !containers_docker_status(manager->containers)->away,
+                .docker = *containers_metrics(manager->containers),
+                .kernel = *kernel_metrics(manager->kernel),
+                .passes = manager->passes,
+        };
+        model_count(manager->model, &ret->model);
 }
 
 /* systemd may go on with what is ordered after us: the kernel is right, or Docker is away and nothing can be done. */
@@ -121,18 +147,27 @@ static bool manager_can_judge(Manager *manager) {
         return manager->judged = r >= 0;
 }
 
-static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
-        Manager *manager = userdata;
+static void manager_count_pass(Manager *manager, int result) {
+        if (result < 0) {
+                manager->passes.failed++;
+                metrics_file_update(manager->metrics_file);
+        } else if (result > 0)
+                manager->passes.changed++;
+        else
+                manager->passes.unchanged++;
+}
+
+static void manager_pass(Manager *manager) {
         int r;
 
-        if (manager->stopping || !manager_can_judge(manager))
-                return 0;
         manager_look_at_host_ports(manager);
         r = kernel_reconcile(manager->kernel);
+        manager_count_pass(manager, r);
         if (r < 0) {
                 manager_retry_later(manager, r);
-                return 0;
+                return;
         }
+        containers_set_carried_out(manager->containers);
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
@@ -142,7 +177,25 @@ static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
         manager_update_status(manager);
         manager_set_ready(manager);
         manager_set_reloaded(manager);
+}
+
+static int on_reconcile(sd_event_source *source _unused_, void *userdata) {
+        Manager *manager = userdata;
+
+        if (manager->stopping || !manager_can_judge(manager))
+                return 0;
+        manager_pass(manager);
+        (void) sd_event_now(manager->event, CLOCK_MONOTONIC, &manager->pass_usec);
         return 0;
+}
+
+/* What the kernel refuses counts as done: a new process would be refused as well, and the journal says it. */
+static bool manager_makes_progress(void *userdata) {
+        const Manager *manager = userdata;
+        uint64_t now;
+
+        return !manager->judged || sd_event_now(manager->event, CLOCK_MONOTONIC, &now) < 0 ||
+               now - manager->pass_usec < PASS_OVERDUE_USEC;
 }
 
 static int on_retry(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
@@ -159,6 +212,8 @@ static int on_periodic(sd_event_source *source, uint64_t now _unused_, void *use
 
         kernel_suspect(manager->kernel);
         manager_mark_dirty(manager);
+        metrics_file_update(manager->metrics_file);
+        log_flush_repeats(false);
         timer_start(source, LIST_PERIODIC_USEC);
         containers_refresh(manager->containers);
         return 0;
@@ -285,7 +340,7 @@ static int manager_add_sources(Manager *manager) {
         if (r >= 0)
                 r = add_reconcile_source(manager);
         if (r >= 0)
-                r = sd_event_set_watchdog(manager->event, true);
+                r = heartbeat_new(manager->event, manager_makes_progress, manager, &manager->heartbeat);
         return r;
 }
 
@@ -294,7 +349,12 @@ static int manager_open(Manager *manager) {
 
         r = sd_event_default(&manager->event);
         if (r >= 0)
+                r = sd_event_now(manager->event, CLOCK_REALTIME, &manager->start_usec);
+        if (r >= 0)
                 r = manager_add_sources(manager);
+        if (r >= 0)
+                r = metrics_file_new(manager->event, METRICS_PATH, manager_collect_metrics, manager,
+                                     &manager->metrics_file);
         if (r >= 0)
                 r = model_new(&manager->config->policy, &manager->model);
         if (r < 0) {
@@ -356,6 +416,8 @@ Manager *manager_free(Manager *manager) {
         containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);
+        metrics_file_free(manager->metrics_file);
+        heartbeat_free(manager->heartbeat);
         sd_event_source_unref(manager->reconcile_source);
         sd_event_source_unref(manager->periodic_timer);
         sd_event_source_unref(manager->retry_timer);
@@ -386,9 +448,11 @@ int manager_run(Manager *manager) {
                 log_line(LOG_ERR, "The event loop failed: %s", strerror(-r));
                 return r;
         }
+        log_flush_repeats(true);
         service_notify_stopping();
         if (!service_is_present() || service_is_stopped_for_good() != 0) {
                 kernel_withdraw_all(manager->kernel);
+                (void) unlink(METRICS_PATH);
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped: nothing is exposed any more");
         } else {
                 log_event(LOG_INFO, MESSAGE_STOPPED, NULL, "Stopped for a restart: what is exposed stays");

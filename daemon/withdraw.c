@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "daemon/kernel.h"
 #include "daemon/left.h"
+#include "daemon/metrics-file.h"
 #include "daemon/service.h"
 
 /* The kernel's side of the daemon, with no containers. */
@@ -66,6 +67,7 @@ static int remains_withdraw(Remains *remains) {
                 return r;
         kernel_withdraw_all(remains->kernel);
         (void) unlink(LEFT_PATH);
+        (void) unlink(METRICS_PATH);
         return 0;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/array.h"
-#include "daemon/model/hash.h"
+#include "common/hash.h"
 
 static int entry_compare(const void *key, const void *item) {
         return profile_rule_compare(key, &((const LedgerEntry *) item)->rule);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/model/hash.h"
+#include "common/hash.h"
 
 #define PREFIX "calico-exposed-"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/model/desired.h"
+#include "common/hash.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/model/hash.h"
 
 void desired_done(Desired *desired) {
         elements_done(&desired->elements);

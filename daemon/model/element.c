@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/hash.h"
 #include "common/macros.h"
-#include "daemon/model/hash.h"
 
 static int number_compare(unsigned a, unsigned b) {
         return (a > b) - (a < b);

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "common/macros.h"
 #include "daemon/model/entry.h"
-#include "daemon/model/hash.h"
 
 const char limits_no_memory[] = "memory";
 

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import subprocess
+import tempfile
 
 from machine import HOST, PROBE, PROMPT, UNIT, wait_until
 
@@ -121,3 +122,29 @@ def reload_config(machine, text="", answer="Read the configuration anew"):
 def spread(place, protocol, address, port, count):
     """How many of the connections each container got."""
     return traffic(place, "spread", protocol, address, port, count)
+
+
+class Stream:
+    """A client that opens a connection every 10 ms."""
+
+    def __init__(self, machine, port):
+        self.output = tempfile.TemporaryFile("w+")
+        argv = machine.host.enter([*TRAFFIC, "stream", HOST[4], str(port)], outside=True)
+        self.process = subprocess.Popen(argv, text=True, stdin=subprocess.PIPE, stdout=self.output)
+
+    def lines(self):
+        self.output.seek(0)
+        return self.output.read().splitlines()
+
+    def await_more(self, name):
+        """Wait until another ten connections, at least one of them to this container, are made."""
+        before = len(self.lines())
+        wait_until(lambda: len(self.lines()) >= before + 10 and name in self.lines()[before:], 10,
+                   f"{name} answers")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(timeout=30)

@@ -18,15 +18,21 @@ SUITE = os.environ.get("CALICO_EXPOSED_SUITE", "bookworm")
 
 
 @contextlib.contextmanager
-def booted_machine(**options):
-    """A machine (see labhost.boot_host) with the project installed, for as long as needed."""
-    host = labhost.boot_host(SUITE, owner=os.getpid(), binds=labhost.project_binds(SUITE),
-                             **options)
+def booted_host(binds, **options):
+    """A machine (see labhost.boot_host) without the project, for as long as needed."""
+    host = labhost.boot_host(SUITE, owner=os.getpid(), binds=binds, **options)
     try:
-        labhost.install(host)
         yield Machine(host)
     finally:
         host.remove()
+
+
+@contextlib.contextmanager
+def booted_machine(**options):
+    """The same with the project installed."""
+    with booted_host(labhost.project_binds(SUITE), **options) as machine:
+        labhost.install(machine.host)
+        yield machine
 
 
 @pytest.fixture(scope="module")

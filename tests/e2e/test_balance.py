@@ -2,12 +2,10 @@
 """calico.expose.mode=balance: one host port, several containers."""
 
 import contextlib
-import subprocess
-import tempfile
 
 import pytest
-from claims import TRAFFIC, assert_closed, await_claim, labels, spread
-from machine import HOST, wait_until
+from claims import Stream, assert_closed, await_claim, labels, spread
+from machine import HOST
 
 BOTH = "8080:80,8080:53/udp"
 NAMES = ["one", "two", "three"]
@@ -144,32 +142,6 @@ def test_limits_hold_for_all(machine):
     assert_closed(machine.outside, 8080, [("tcp", 6), ("udp", 6)])
 
 
-class Stream:
-    """A client that opens a connection every 10 ms."""
-
-    def __init__(self, machine):
-        self.output = tempfile.TemporaryFile("w+")
-        argv = machine.host.enter([*TRAFFIC, "stream", HOST[4], "8080"], outside=True)
-        self.process = subprocess.Popen(argv, text=True, stdin=subprocess.PIPE, stdout=self.output)
-
-    def lines(self):
-        self.output.seek(0)
-        return self.output.read().splitlines()
-
-    def await_more(self, name):
-        """Wait until another ten connections, at least one of them to this container, are made."""
-        before = len(self.lines())
-        wait_until(lambda: len(self.lines()) >= before + 10 and name in self.lines()[before:], 10,
-                   f"{name} answers")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
-
-
 def make_healthy(machine, name):
     """Start a container, and wait until it has its share."""
     web = machine.start(name, expose="8080:80", options=HEALTHY)
@@ -182,7 +154,7 @@ def test_rolling_update(machine):
     """Start the new one, wait until it is healthy, stop the old one: nobody is refused."""
     make_healthy(machine, "old0")
     make_healthy(machine, "old1")
-    with Stream(machine) as stream:
+    with Stream(machine, 8080) as stream:
         stream.await_more("old0")
         for i in range(2):
             make_healthy(machine, f"new{i}")

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The root file system that all hosts of one Debian suite share, read-only.
+"""The root file systems that all hosts of one Debian suite share, read-only.
 
-Made once by debootstrap and cached. Its directory carries a hash of all that
-went into it, so a change of the list below makes a new one, and it gets that
-name only when it is complete, so an interrupted build is never used.
+There are two for each suite: one that the daemon is built in as well, and a
+clean one, without compiler and libraries, on which a package has to bring along
+what it needs. Both are made once by debootstrap and cached. The directory of
+each carries a hash of all that went into it, so a change of the list below makes
+a new one, and it gets that name only when it is complete, so an interrupted
+build is never used.
 """
 
 import contextlib
@@ -25,7 +28,7 @@ PROJECT = pathlib.Path(__file__).resolve().parents[3]
 HOST_PACKAGES = """
     systemd systemd-sysv dbus procps kmod
     docker.io nftables iptables iproute2 conntrack
-    curl netcat-openbsd busybox-static python3
+    curl netcat-openbsd busybox-static python3 docker-compose
 """.split()
 # The daemon is built inside, for each suite, without any network.
 BUILD_PACKAGES = PROJECT / "systemd" / "build-packages"
@@ -79,49 +82,50 @@ def locked(name):
         yield lock
 
 
-def base_path(suite):
-    """Where the base of a suite is, or will be."""
-    recipe = json.dumps([suite, packages(suite), FILES, ABSENT, MASKED], sort_keys=True)
+def base_path(suite, clean=False):
+    """Where a base of a suite is, or will be."""
+    recipe = json.dumps([suite, packages(suite, clean), FILES, ABSENT, MASKED], sort_keys=True)
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     return cache_directory() / "base" / f"{suite}-{digest}"
 
 
-def packages(suite):
+def packages(suite, clean):
     lines = BUILD_PACKAGES.read_text(encoding="ascii").splitlines()
     build = [line for line in lines if line and not line.startswith("#")]
-    return HOST_PACKAGES + EXTRA_PACKAGES[suite] + build
+    return HOST_PACKAGES + EXTRA_PACKAGES[suite] + ([] if clean else build)
 
 
-def ensure_base(suite):
-    """Return the directory of the suite's root file system; make it if needed."""
+def ensure_base(suite, clean=False):
+    """Return the directory of a root file system of the suite; make it if needed."""
     if suite not in SUITES:
         raise LabError(f"no such suite: {suite} (there are {', '.join(SUITES)})")
-    path = base_path(suite)
+    path = base_path(suite, clean)
     if path.is_dir():
         return path
     with locked(f"base-{suite}") as lock:
         if not path.is_dir():
-            build_base(suite, path, lock)
+            build_base(suite, clean, path, lock)
     return path
 
 
-def build_base(suite, path, lock):
+def build_base(suite, clean, path, lock):
     if not shutil.which("debootstrap"):
         raise LabError("debootstrap is missing: apt-get install debootstrap")
     path.parent.mkdir(exist_ok=True)
     building = path.with_name(path.name + ".building")
     remove_tree(building)
-    debootstrap(suite, building, lock)
+    debootstrap(suite, packages(suite, clean), building, lock)
     configure(building)
     building.rename(path)
-    remove_old_bases(suite, path)
+    remove_old_bases(suite)
 
 
-def remove_old_bases(suite, current):
+def remove_old_bases(suite):
     """Delete bases of other contents, except those that running hosts lie on."""
-    used = {record.read(name)["base"] for name in record.list_names()}
-    for path in current.parent.glob(f"{suite}-*"):
-        if path != current and str(path) not in used:
+    kept = {record.read(name)["base"] for name in record.list_names()}
+    kept |= {str(base_path(suite, clean)) for clean in (False, True)}
+    for path in (cache_directory() / "base").glob(f"{suite}-*"):
+        if str(path) not in kept:
             remove_tree(path)
 
 
@@ -131,15 +135,22 @@ def remove_tree(path):
         run(["rm", "-rf", "--one-file-system", path])
 
 
-def debootstrap(suite, target, lock):
+def downloads(suite):
+    """The .deb files of all bases of a suite."""
+    path = cache_directory() / f"packages-{suite}"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def debootstrap(suite, names, target, lock):
     """Run debootstrap with the number of finished packages as progress.
 
     Its mounts are its own, and so is the lock: should this process be killed,
     nobody else begins before it has ended too.
     """
     argv = ["unshare", "--mount", "--propagation", "private",
-            "debootstrap", "--variant=minbase", f"--include={','.join(packages(suite))}",
-            suite, str(target), debian_mirror()]
+            "debootstrap", "--variant=minbase", f"--include={','.join(names)}",
+            f"--cache-dir={downloads(suite)}", suite, str(target), debian_mirror()]
     progress = Progress(f"root file system for {suite} (made once, then cached)")
     log = target.parent / f"{suite}.log"
     steps = dict.fromkeys(("Retrieving", "Extracting", "Unpacking", "Configuring"), 0)

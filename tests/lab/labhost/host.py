@@ -66,6 +66,15 @@ class Host:
         with open(image.ensure_image(ensure_base(self.suite)), "rb") as tar:
             self.run(image.import_command(), stdin=tar)
 
+    def reboot(self):
+        """Shut the host down and boot it again, with what is on its disk."""
+        before = self.fields["init"]
+        self.run(["systemctl", "reboot"], check=False)
+        wait_until(lambda: not record.alive(before), 60, f"{self.name} is down")
+        self.fields["init"] = await_init(self.fields["launcher"], record.directory(self.name))
+        record.write(self.name, self.fields)
+        await_boot(self)
+
     def remove(self):
         record.remove_host(self.name)
 
@@ -83,7 +92,7 @@ def docker_configuration(suite, changes):
 
 
 def boot_host(suite, name=None, *, owner=None, docker=True, docker_json=None,
-              forward="drop", binds=()):
+              forward="drop", clean=False, binds=()):
     """Boot a host and return it, ready.
 
     owner: the process that the host is for; when that is gone, so will the
@@ -92,10 +101,11 @@ def boot_host(suite, name=None, *, owner=None, docker=True, docker_json=None,
     docker_json: changes to docker_configuration().
     forward: the policy of the forward chains: dockerd sets "drop" when it is
         the one to turn forwarding on, and leaves "accept" when it was on.
+    clean: no compiler and no libraries of the daemon: what a package is installed on.
     binds: "source:target:ro" or ":rw".
     """
     record.collect_garbage()
-    base = ensure_base(suite)
+    base = ensure_base(suite, clean)
     name = name or unused_name(suite)
     fields = {
         "suite": suite,
@@ -108,7 +118,8 @@ def boot_host(suite, name=None, *, owner=None, docker=True, docker_json=None,
     try:
         make_network(*fields["namespaces"], forward)
         write_seed(directory / "seed", name, docker, docker_configuration(suite, docker_json))
-        fields["init"] = start(base, directory, fields, binds)
+        fields["launcher"] = start(base, directory, fields, binds)
+        fields["init"] = await_init(fields["launcher"], directory)
         record.write(name, fields)
         host = Host(name)
         await_boot(host)
@@ -191,24 +202,36 @@ def enable(seed, unit, target):
 
 
 def start(base, directory, fields, binds):
-    """Start the host's init process and return its identity."""
+    """Start what runs the host, and return its identity."""
     scratch = directory / "scratch"
     scratch.mkdir()
     cgroup = pathlib.Path(fields["cgroup"])
     cgroup.mkdir()
     argv = ["nsenter", f"--net=/run/netns/{fields['namespaces'][0]}",
-            "unshare", "--mount", "--pid", "--uts", "--ipc", "--fork", "--propagation", "private",
+            "unshare", "--mount", "--propagation", "private",
             str(BOOT), str(base), str(scratch), str(directory / "seed"), str(cgroup), *binds]
     with open(directory / "console.log", "w", encoding="utf-8") as console:
         launcher = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=console,
                                     stderr=subprocess.STDOUT, start_new_session=True)
-    children = pathlib.Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
+    return record.identity(launcher.pid)
 
+
+def await_init(launcher, directory):
+    """The host's first process: the only child of the only child (unshare) of what runs it."""
     def init():
-        if launcher.poll() is not None:
+        if not record.alive(launcher):
             raise LabError(f"the host did not start: {console_log(directory)}")
-        return children.read_text(encoding="ascii").split()
-    return record.identity(int(wait_until(init, 10, "the host has a first process")[0]))
+        found = [child for parent in children(launcher[0]) for child in children(parent)]
+        return found and record.identity(found[0])
+    return wait_until(init, 10, "the host has a first process")
+
+
+def children(pid):
+    try:
+        listed = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:  # it has ended
+        return []
+    return [int(child) for child in listed.split()]
 
 
 def console_log(directory):

@@ -3,15 +3,9 @@
 
 import hashlib
 
-from .base import PROJECT, base_path, cache_directory, ensure_base, locked
-from .image import ensure_image
+from .base import PROJECT, base_path, cache_directory, locked
 
 INSTALL = ["/src/systemd/install", "--build-dir", "/build"]
-
-
-def prepare(suite):
-    """Make all that is cached for a suite."""
-    ensure_image(ensure_base(suite))
 
 
 def build_directory(suite):
