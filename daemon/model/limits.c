@@ -109,7 +109,7 @@ bool limits_interface_is_valid(const char *name) {
 }
 
 const char *limits_parse_interfaces(Limits *limits, const char *value) {
-        char names[LIMITS_INTERFACES_MAX][IF_NAMESIZE], *items[LIMITS_INTERFACES_MAX];
+        char names[LIMITS_INTERFACES_MAX][IF_NAMESIZE], *items[LIMITS_INTERFACES_MAX] = {};
         const char *cursor = value, *text;
         size_t n = 0, size;
 

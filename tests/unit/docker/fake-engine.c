@@ -114,7 +114,7 @@ static void connection_answer(FakeConnection *connection) {
         if (size == 0 || refused)
                 size = strlen(body);
 
-        snprintf(head, sizeof(head), "HTTP/1.1 %u Whatever\r\n%s", refused ? 400 : answer->status,
+        snprintf(head, sizeof(head), "HTTP/1.1 %u Whatever\r\n%s", refused ? 400u : answer->status,
                  answer->headers ? answer->headers : "");
         connection_write_text(connection, head);
         if (stream || answer->chunked) {

@@ -135,10 +135,10 @@ int harness_setup(void **state) {
         snprintf(harness->socket, sizeof(harness->socket), "%s/docker.sock", harness->directory);
         /* What fails is tried again at once; what would only end a hang is long, but where a test is about it. */
         harness->times = (DockerTimes) {
-                .ping = 10 * SECONDS,
-                .subscribe = 10 * SECONDS,
-                .list = 10 * SECONDS,
-                .inspect = 10 * SECONDS,
+                .ping = HARNESS_PATIENCE,
+                .subscribe = HARNESS_PATIENCE,
+                .list = HARNESS_PATIENCE,
+                .inspect = HARNESS_PATIENCE,
                 .probe_interval = 3600UL * SECONDS,
                 .probe_again = 10 * MILLISECONDS,
                 .backoff_minimum = 10 * MILLISECONDS,
@@ -205,7 +205,7 @@ void harness_step(Harness *harness) {
 }
 
 static const char *next_line(Harness *harness, const char *awaited) {
-        uint64_t deadline = harness_now() + 20 * SECONDS;
+        uint64_t deadline = harness_now() + HARNESS_PATIENCE;
 
         while (harness->seen == harness->n_log) {
                 if (harness_now() > deadline)

@@ -53,10 +53,13 @@ void harness_connect(Harness *harness);
 void harness_expect(Harness *harness, const char *line);
 /* The same for a line that begins so. */
 void harness_expect_prefix(Harness *harness, const char *prefix);
+/* How long a test waits for what must come, in microseconds. Much, for it may run under valgrind on a busy machine. */
+#define HARNESS_PATIENCE UINT64_C(60000000)
+
 /* Runs the loop until the condition holds; fails after a deadline. */
 #define harness_wait(harness, condition)                                                                    \
         do {                                                                                                \
-                uint64_t _deadline = harness_now() + 20 * UINT64_C(1000000);                                          \
+                uint64_t _deadline = harness_now() + HARNESS_PATIENCE;                                      \
                 while (!(condition)) {                                                                      \
                         if (harness_now() > _deadline)                                                      \
                                 fail_msg("waited in vain for %s", #condition);                              \

@@ -70,7 +70,7 @@ static void test_events(_unused_ void **state) {
 
 /* Runs the loop until there is a line that begins so. False if the loop was left. */
 static bool run_until(Harness *harness, const char *const *prefixes) {
-        uint64_t deadline = harness_now() + 20 * UINT64_C(1000000);
+        uint64_t deadline = harness_now() + HARNESS_PATIENCE;
 
         for (;;) {
                 for (; harness->seen < harness->n_log; harness->seen++)
