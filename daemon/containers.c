@@ -17,6 +17,7 @@
 #define LIST_FREED_USEC (100 * USEC_PER_MSEC)
 #define LIST_CONNECTED_USEC (1 * USEC_PER_SEC)
 #define LIST_FAILED_USEC (2 * USEC_PER_SEC)
+#define LOST_AGAIN_USEC (60 * USEC_PER_SEC)
 
 /* A restart of Docker is over by then, and needs nobody's attention. */
 #define AWAY_WARNING_USEC (30 * USEC_PER_SEC)
@@ -35,6 +36,7 @@ struct Containers {
         size_t n_published;
         sd_event_source *list_timer;
         sd_event_source *away_timer;
+        uint64_t events_lost; /* when it was told last: CLOCK_MONOTONIC, 0: never */
         bool list_again; /* an event came since the list timer was started */
         bool listed;     /* the first list was taken whole */
         bool listed_again; /* and another: whose health is not known by then is not waited for */
@@ -268,12 +270,22 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
         containers_list_soon(containers);
 }
 
+/* An engine that writes nonsense all the time is told of, and asked, now and then. */
 static void on_docker_events_lost(void *userdata, const char *reason) {
         Containers *containers = userdata;
+        uint64_t now = 0;
 
         containers->metrics.events_lost++;
-        log_event(LOG_NOTICE, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew", reason);
-        (void) docker_client_list(containers->docker);
+        (void) sd_event_now(containers->event, CLOCK_MONOTONIC, &now);
+        if (containers->events_lost == 0 || now - containers->events_lost >= LOST_AGAIN_USEC) {
+                log_event(LOG_NOTICE, MESSAGE_TRUNCATED, NULL, "Events of Docker were lost (%s): reading all anew",
+                          reason);
+                containers->events_lost = now;
+        }
+        if (!timer_start_if_off(containers->list_timer, LIST_TRAILING_USEC))
+                containers->list_again = true;
+        else if (docker_client_list(containers->docker) < 0)
+                containers_list_later(containers);
 }
 
 /* The first list is taken as it is; later, a row that says something else than the record may be the older of the

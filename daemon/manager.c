@@ -88,16 +88,13 @@ static void manager_collect_metrics(void *userdata, Metrics *ret) {
 static void manager_set_ready(Manager *manager) {
         if (manager->ready)
                 return;
-        manager->ready = true;
+        manager->ready = service_notify_ready();
         service_forget_starts(&manager->store);
-        service_notify_ready();
 }
 
 static void manager_set_reloaded(Manager *manager) {
-        if (!manager->reloading)
-                return;
-        manager->reloading = false;
-        service_notify_ready();
+        if (manager->reloading)
+                manager->reloading = !service_notify_ready();
 }
 
 static void manager_mark_dirty(Manager *manager) {
@@ -171,12 +168,12 @@ static void manager_pass(Manager *manager) {
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
-        if (kernel_is_unfinished(manager->kernel))
-                timer_start(manager->retry_timer, UNFINISHED_USEC);
         announce_changes(manager->model);
         manager_update_status(manager);
         manager_set_ready(manager);
         manager_set_reloaded(manager);
+        if (kernel_is_unfinished(manager->kernel) || !manager->ready || manager->reloading)
+                timer_start(manager->retry_timer, UNFINISHED_USEC);
 }
 
 static int on_reconcile(sd_event_source *source _unused_, void *userdata) {

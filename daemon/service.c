@@ -22,8 +22,8 @@ bool service_is_present(void) {
         return getenv("NOTIFY_SOCKET");
 }
 
-void service_notify_ready(void) {
-        (void) sd_notify(0, "READY=1");
+bool service_notify_ready(void) {
+        return sd_notify(0, "READY=1") >= 0;
 }
 
 void service_notify_reloading(void) {

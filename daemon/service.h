@@ -13,7 +13,8 @@
 /* systemd runs this process, and hears it. */
 bool service_is_present(void);
 
-void service_notify_ready(void);
+/* Returns false if systemd could not be told. */
+bool service_notify_ready(void);
 void service_notify_reloading(void); /* service_notify_ready() ends it */
 void service_notify_stopping(void);
 void service_notify_status(const char *format, ...) _printf_(1, 2);

@@ -13,6 +13,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 os.environ.setdefault("CALICO_EXPOSED_BUILD", str(TESTS.parent / "build" / "dev"))
 sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
 
+from commits import Commits  # noqa: E402
 from engine import Engine, Image, Network  # noqa: E402
 from host import Host  # noqa: E402
 from space import Space  # noqa: E402
@@ -52,6 +53,12 @@ def host(space, engine, tmp_path):
 @pytest.fixture
 def monitor(space):
     with contextlib.closing(Monitor(space)) as made:
+        yield made
+
+
+@pytest.fixture
+def commits(space):
+    with contextlib.closing(Commits(space)) as made:
         yield made
 
 

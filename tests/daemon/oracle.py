@@ -139,11 +139,10 @@ def claims_of(container, image_labels):
                       labels.get("calico.expose.mode") == "balance",
                       split_list(labels.get("calico.expose.from")),
                       split_list(labels.get("calico.expose.interface")))
-        own = [other for other in claims if claim.meets(other)]
-        if not own and not any(host_ports.first <= port <= host_ports.last for port in RESERVED) \
-                and claim.sides():
+        reserved = any(host_ports.first <= port <= host_ports.last for port in RESERVED)
+        if not reserved and not any(claim.meets(other) for other in claims):
             claims.append(claim)
-    return claims
+    return [claim for claim in claims if claim.sides()]
 
 
 def published_of(container):

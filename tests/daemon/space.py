@@ -89,6 +89,10 @@ class Space:
             raise SpaceError(f"{' '.join(command)}: {result.stdout}")
         return result.stdout
 
+    def run_inside(self, command):
+        """With the files of the namespaces, too."""
+        subprocess.run([*self.enter, *command], check=True)
+
     def popen(self, command, **options):
         return subprocess.Popen([self.enter[0], self.enter[1], *command], **options)
 

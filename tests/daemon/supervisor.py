@@ -28,6 +28,7 @@ if ((${#names[@]})); then
 	export LISTEN_FDS=${#names[@]} LISTEN_FDNAMES=$(IFS=:; echo "${names[*]}") LISTEN_PID=$$
 fi
 unset STORED
+[[ -z $DESCRIPTORS ]] || ulimit -Sn "$DESCRIPTORS"
 LD_PRELOAD=$SHIMS exec "$0" run
 """
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -106,6 +107,7 @@ class Supervisor:
         self.process = None
         self.environment = {}  # of the next process
         self.shims = []
+        self.descriptors = ""  # how many the next process may have
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
         self.listener = threading.Thread(target=self._listen, daemon=True)
@@ -159,8 +161,8 @@ class Supervisor:
         stored = dict(self.stored)
         environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.path),
                        "STORED": " ".join(f"{descriptor}={name}" for name, descriptor in stored.items()),
-                       "LC_ALL": "C.UTF-8",
-                       "SHIMS": " ".join(map(str, self.shims)), **self.environment}
+                       "LC_ALL": "C.UTF-8", "SHIMS": " ".join(map(str, self.shims)),
+                       "DESCRIPTORS": str(self.descriptors), **self.environment}
         self.process = Process(subprocess.Popen(
             [*self.space.enter, "setpriv", "--pdeathsig", "KILL", "bash", "-c", START, self.binary],
             env=environment, pass_fds=stored.values(), stdin=subprocess.DEVNULL,

@@ -23,17 +23,19 @@ def parse_elements(body):
 
 
 class Table:
-    """elements: {set or map: {key: data}}, of those that are not empty; chains: {name: [line]}."""
+    """elements: {set or map: {key: data}}, of those that are not empty; all: the whole of it.
+
+    `all` compares: the order in which things were made does not count, that of rules does.
+    """
 
     def __init__(self, listing):
-        self.listing = listing
         self.owned = "flags owner" in listing
         self.elements = {}
-        self.chains = {}
+        self.all = {}
         for kind, name, body in BLOCK.findall(listing):
-            if kind == "chain":
-                self.chains[name] = [line.strip() for line in body.splitlines()]
-            elif elements := dict(parse_elements(body)):
+            elements = dict(parse_elements(body)) if kind != "chain" else {}
+            self.all[kind, name] = (ELEMENTS.sub("", body).split(), elements)
+            if elements:
                 self.elements[name] = elements
 
     def get(self, name):

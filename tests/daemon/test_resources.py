@@ -1,146 +1,183 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the host runs out of, and what others do to it: descriptors, /run, the clock, other tables."""
+"""No descriptors, no room in /run, a clock that jumps."""
 
-import contextlib
 import resource
-import subprocess
-import threading
+import time
 
 import pytest
+
+from labhost import wait_until
 from shim import Shim
 from space import Space
+from stays import STAYS, toggle
 
-LABEL = {"calico.expose": "80"}
-DAY = 86_400_000_000_000  # nanoseconds
-
-
-def change_something(engine):
-    """A container goes, another comes, a third takes over its port."""
-    engine.run("next", labels={"calico.expose": "80,82:80"})
-    engine.run("other", labels={"calico.expose": "81:80"})
-    engine.kill("web")
+DAY = 86_400 * 1_000_000_000
+CPU_MAX = 0.5
 
 
-@contextlib.contextmanager
-def without_descriptors(process):
-    """The process can open none more."""
-    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
-    yield
-    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
-
-
-def test_no_descriptors_left(engine, host):
-    """What stands stays, and what came meanwhile is there as soon as there are some again."""
-    engine.run("web", labels=LABEL)
+@pytest.fixture
+def running(engine, host, monitor):
+    engine.run("stays", labels=STAYS)
     process = host.start_ready()
     host.await_right()
-    with without_descriptors(process):
-        engine.run("other", labels={"calico.expose": "81:80"})
-        engine.cut_stream()
-        process.await_line("Too many open files")
-        assert host.sends(80) == "172.17.0.2"
-        cpu = process.cpu()
-        engine.run("third", labels={"calico.expose": "82:80"})
-    host.await_right(deadline=35)  # the longest pause before it tries again, and a little
-    assert process.alive and process.cpu() - cpu < 5
+    cpu = process.cpu()
+    yield host
+    assert process.alive and host.process is process
+    assert process.cpu() - cpu < CPU_MAX
+    assert not monitor.lines
+
+
+def limit_descriptors(process, count):
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (count, hard))
+
+
+def pass_time(seconds):
+    start = time.monotonic()
+    wait_until(lambda: time.monotonic() > start + seconds, seconds + 1, "some time")
+
+
+def test_no_descriptors(engine, running):
+    """What is open goes on; what needs a new one is made good when there are some again."""
+    process = running.process
+    soft, _ = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    limit_descriptors(process, 1)
+    toggle(engine)
+    engine.run("other", image="labelled", labels={"calico.expose": "82"})
+    engine.remove("comes")
+    pass_time(1.5)
+    toggle(engine)
+    limit_descriptors(process, soft)
+    running.await_right(4)
+    assert len(process.lines) < 60, process.lines
+
+
+def test_no_descriptors_to_reconnect(engine, running):
+    process, start = running.process, time.monotonic()
+    soft, _ = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    limit_descriptors(process, 1)
+    engine.end_stream()
+    process.await_line("Too many open files", since=start)
+    toggle(engine)
+    pass_time(2)
+    assert len(process.said("", start)) < 12, process.said("", start)
+    limit_descriptors(process, soft)
+    running.await_right(4)
+
+
+@pytest.mark.parametrize("limit", range(6, 24, 2))
+def test_start_with_few_descriptors(engine, host, monitor, limit):
+    """It ends with a word, or waits, and is ready and right when there are more."""
+    engine.run("stays", labels=STAYS)
+    host.start_ready()
+    host.await_right()
+    host.process.kill()
+    toggle(engine)
+    host.descriptors, since = limit, time.monotonic()
+    process = host.start()
+    wait_until(lambda: process.said("Docker") or not process.alive, 5, "it waits, or ended")
+    if process.alive:
+        limit_descriptors(process, 1024)
+    else:
+        assert process.wait() == 1 and process.lines
+        host.descriptors = ""
+        process = host.start()
+    wait_until(lambda: host.said("READY", since), 4, "it is ready")
+    host.await_right()
+    assert process.alive and not monitor.lines
 
 
 @pytest.fixture
-def full(space):
-    """/run with no byte left."""
-    space.run(["sh", "-c", f"dd if=/dev/zero of={space.path('/run/filler')} bs=4k 2>/dev/null"], check=False)
-
-
-@pytest.fixture
-def space():
-    with Space("1m") as made:
+def space(request):
+    with Space(getattr(request, "param", "16m")) as made:
         yield made
 
 
-def test_a_full_run(engine, host, full):
-    engine.run("web", labels=LABEL)
+@pytest.mark.parametrize("space", ["64k"], indirect=True)
+def test_full_run(engine, running):
+    """Not one byte is left; nothing of what the daemon does depends on it."""
+    with open(running.space.path("/run/filler"), "wb", buffering=0) as filler, \
+            pytest.raises(OSError):
+        while True:
+            filler.write(b"x" * 512)
+    for _ in range(3):
+        toggle(engine)
+        running.await_right()
+    engine.end_stream()
+    wait_until(lambda: len(engine.requests("events")) == 2, 3, "it subscribes again")
+    toggle(engine)
+    running.await_right()
+
+
+def test_read_only_run(request, engine, host, monitor):
+    engine.run("stays", labels=STAYS)
+    host.space.run_inside(["mount", "-o", "remount,ro", "/run"])
+    host.start_ready()
+    request.addfinalizer(lambda: host.space.run_inside(["mount", "-o", "remount,rw", "/run"]))
+    for _ in range(3):
+        toggle(engine)
+        host.await_right()
+    host.process.kill()
     process = host.start_ready()
+    toggle(engine)
     host.await_right()
-    change_something(engine)
-    host.await_right()
+    assert not monitor.lines
     assert process.terminate() == 0
+    assert host.space.table() is None
 
 
-def test_a_run_that_cannot_be_written(space, engine, host):
-    engine.run("web", labels=LABEL)
-    host.start_ready()
-    host.await_right()
-    subprocess.run([*space.enter, "mount", "-o", "remount,ro", "/run"], check=True)
-    try:
-        change_something(engine)
-        host.await_right()
-        assert host.process.terminate() == 0
-    finally:
-        subprocess.run([*space.enter, "mount", "-o", "remount,rw", "/run"], check=True)
+JUMPS = {"a day on": DAY, "a day back": -DAY, "1970": None}
 
 
-@pytest.mark.parametrize("jump", [DAY, -DAY, -50 * 365 * DAY, 10 * 365 * DAY],
-                         ids=["a day on", "a day back", "fifty years back", "ten years on"])
-def test_the_clock_jumps(engine, host, tmp_path, jump):
-    """Nothing is lost, whether events come before or after, or Docker is found again then."""
+@pytest.fixture
+def jump(engine, host, tmp_path):
+    """Sets both clocks, the daemon's and the engine's, which are one."""
     shim = Shim(host, tmp_path, "clock")
-    engine.run("web", labels=LABEL)
+
+    def set_clock(offset):
+        if offset is None:
+            offset = 3_000_000_000 - time.time_ns()  # three seconds after the epoch
+        shim.clock_offset = engine.state.clock_offset = offset
+    return set_clock
+
+
+@pytest.fixture
+def clocked(jump, running):
+    """The daemon, started with a clock that can jump."""
+    return running
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_clock(engine, clocked, jump, name):
+    """Containers from before and after, with and without a new subscription, there and back."""
+    toggle(engine)
+    engine.run("other", labels={"calico.expose": "82"})
+    for offset in (JUMPS[name], 0):
+        jump(offset)
+        for _ in range(3):
+            toggle(engine)
+            clocked.await_right()
+        engine.restart("other")
+        clocked.await_right()
+        count = len(engine.requests("events"))
+        engine.end_stream()
+        toggle(engine)
+        wait_until(lambda count=count: len(engine.requests("events")) > count, 3, "it subscribes")
+        clocked.await_right()
+        toggle(engine)
+        clocked.await_right()
+        assert "exposed" in clocked.status
+
+
+def test_clock_at_a_start(engine, jump, host):
+    """A machine without a clock of its own begins in 1970, and learns the time later."""
+    jump(None)
+    engine.run("stays", labels=STAYS)
     host.start_ready()
     host.await_right()
-    shim.clock_offset = jump
-    engine.run("other", labels={"calico.expose": "81:80"})
+    toggle(engine)
     host.await_right()
-    engine.cut_stream()
-    engine.run("third", labels={"calico.expose": "82:80"})
-    host.await_right(deadline=5)
-    engine.kill("web")
+    jump(DAY)
+    toggle(engine)
     host.await_right()
-
-
-def test_the_clock_was_wrong_at_the_start(engine, host, tmp_path):
-    shim = Shim(host, tmp_path, "clock")
-    shim.clock_offset = -50 * 365 * DAY
-    engine.run("web", labels=LABEL)
-    host.start_ready()
-    host.await_right()
-    shim.clock_offset = 0
-    change_something(engine)
-    host.await_right()
-
-
-class Busybody:
-    """Somebody who commits transactions of his own all the time."""
-
-    def __init__(self, space):
-        self.space, self.over, self.commits = space, threading.Event(), 0
-        space.nft("add table inet theirs; add set inet theirs ports { type inet_service; }")
-        self.thread = threading.Thread(target=self.work)
-        self.thread.start()
-
-    def work(self):
-        while not self.over.is_set() and self.commits < 100_000:
-            self.space.nft("add element inet theirs ports { 1 }; delete element inet theirs ports { 1 }")
-            self.commits += 1
-
-    def stop(self):
-        self.over.set()
-        self.thread.join()
-
-
-def test_somebody_else_commits_all_the_time(space, engine, host):
-    busybody = Busybody(space)
-    try:
-        engine.run("web", labels=LABEL)
-        process = host.start_ready()
-        host.await_right()
-        for number in range(20):
-            engine.run(f"c{number:02}", labels={"calico.expose": f"{8000 + number}:80"})
-            engine.kill(f"c{number - 1:02}" if number else "web")
-            host.await_right()
-        process.kill()
-        host.start_ready()
-        host.await_right()
-    finally:
-        busybody.stop()
-    assert busybody.commits > 100
+    assert host.process.alive
