@@ -9,6 +9,9 @@ from labhost import LabError, wait_until
 
 AGENT = ["/usr/bin/python3", "-B", "/src/tests/chaos/agent.py"]
 UNIT = "calico-exposed"
+# Somebody else who commits to nftables all the time.
+NOISE = "while :; do nft add table inet foreign; nft delete table inet foreign; done"
+SIGNALS = {"kill": "KILL", "freeze": "STOP", "thaw": "CONT"}
 DOCKER = ["docker.socket", "docker.service"]
 PATIENCE = 60
 
@@ -59,12 +62,15 @@ class Actor:
     def do_unlisten(self, *listener):
         return self.ask("unlisten", *listener)
 
+    def signal(self, verb, unit):
+        return self.systemctl("kill", "--kill-who", "main", "--signal", SIGNALS[verb], unit)
+
     def systemctl(self, *arguments):
         return self.ask("run", ["systemctl", *arguments])
 
     def do_daemon(self, verb):
-        if verb == "kill":
-            return self.systemctl("kill", "--signal", "KILL", UNIT)
+        if verb in SIGNALS:
+            return self.signal(verb, UNIT)
         if verb == "stop":
             self.oracle.history.stop()
         answer = self.systemctl(verb, UNIT)
@@ -73,10 +79,13 @@ class Actor:
         return answer
 
     def do_docker(self, verb):
-        if verb in ("kill", "freeze", "thaw"):
-            signal = {"kill": "KILL", "freeze": "STOP", "thaw": "CONT"}[verb]
-            return self.systemctl("kill", "--kill-who", "main", "--signal", signal, "docker")
-        return self.systemctl(verb, *DOCKER)
+        return self.signal(verb, "docker") if verb in SIGNALS else self.systemctl(verb, *DOCKER)
+
+    def do_noise(self, verb):
+        if verb == "stop":
+            return self.systemctl("stop", "chaos-noise")
+        command = ["systemd-run", "--quiet", "--unit", "chaos-noise", "sh", "-c", NOISE]
+        return self.do_run(*command)
 
     def do_kill_process(self, name):
         """From outside: Docker may not even be asked at that time."""

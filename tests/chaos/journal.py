@@ -60,10 +60,11 @@ def name_of(id, claim):
 
 
 def tells_of(entries, container, claim):
-    """Whether an entry that cannot be read was refused, by its own words."""
+    """Whether an entry that cannot be read was refused, by its own words (controls are escaped)."""
+    quoted = '"' + re.split("[\x00-\x1f]", claim.text.strip())[0]
     return any(entry[FIELD + "CONTAINER_ID"] == container.id
                and entry[FIELD + "STATE"] == "invalid"
-               and f'"{claim.text.strip()}"' in entry["MESSAGE"] for entry in entries)
+               and quoted in entry["MESSAGE"] for entry in entries)
 
 
 def compare_word(container, claim, entry, wanted, patterns):

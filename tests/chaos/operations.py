@@ -290,8 +290,11 @@ class Chooser:
     # Damage
 
     def with_daemon_damage(self):
-        damage = [["daemon", self.random.choice(["kill", "kill", "restart"])]]
-        return [*self.burst(), *damage, *self.burst(), *damage * self.random.choice([0, 0, 1])]
+        verb = self.random.choice(["kill", "kill", "restart", "freeze"])
+        if verb == "freeze":
+            return [*self.burst(), ["daemon", "freeze"], *self.burst(), ["daemon", "thaw"]]
+        again = [["daemon", verb]] * self.random.choice([0, 0, 1])
+        return [*self.burst(), ["daemon", verb], *self.burst(), *again]
 
     def with_rules_damage(self):
         user = ["iptables", "ip6tables"]
@@ -300,8 +303,7 @@ class Chooser:
             [["run", tool, "-F", "DOCKER-USER"] for tool in user],
             [["run", tool, "-I", "DOCKER-USER", "-s", "::9" if "6" in tool else "198.51.100.9",
               "-j", "DROP"] for tool in user],
-            [["run", "nft", "add", "table", "inet", "foreign"],
-             ["run", "nft", "delete", "table", "inet", "foreign"]],
+            [["noise", "start"], *self.burst(), *self.burst(), ["noise", "stop"]],
             [["run", "nft", "flush", "ruleset"], ["docker", "restart"]],
         ])
         return [*self.burst(), *damage, *self.burst()]
@@ -309,8 +311,8 @@ class Chooser:
     def with_docker_damage(self):
         """What happens meanwhile needs no Docker."""
         random = self.random
-        # Killed without live-restore, Docker leaves interfaces behind that answer for an address that
-        # it then gives to another container.
+        # Killed without live-restore, Docker leaves interfaces behind that answer for addresses
+        # which it then gives to others.
         down, up = random.choice([("stop", "start"), ("freeze", "thaw"),
                                   ("kill" if self.sketch.live_restore else "stop", "start")])
         damage = [["daemon", "kill"], ["daemon", "restart"], ["run", "nft", "flush", "ruleset"]]
