@@ -85,7 +85,7 @@ class Chooser:
         if self.sketch.stopped:
             self.sketch.stopped = False
             return [*self.burst(), ["daemon", "start"], *self.burst()]
-        themes = [(60, self.burst), (8, self.with_daemon_damage), (5, self.with_rules_damage),
+        themes = [(60, self.burst), (8, self.with_daemon_damage), (8, self.with_rules_damage),
                   (4, self.with_docker_damage), (2, self.docker_away), (2, self.daemon_stopped),
                   (7, self.reload)]
         if len(self.sketch.states) < 4:
