@@ -169,6 +169,12 @@ class Supervisor:
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
         return self.process
 
+    def after_end(self, status):
+        """What systemd runs when the daemon has ended: ExecStopPost=."""
+        environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.path),
+                       "SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": str(status)}
+        subprocess.run([*self.space.enter, self.binary, "after-end"], env=environment, check=True)
+
     def start_ready(self, deadline=PROMPT):
         """Start it, and wait until it says that it is ready."""
         start = time.monotonic()

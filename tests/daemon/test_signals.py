@@ -37,7 +37,7 @@ def localnet(host, interface="docker0"):
 
 def test_the_socket_is_kept_and_nothing_polls_it(running):
     assert set(running.stored) == {"nft", "starts"}
-    assert [message for _, message in running.messages if "FDSTORE" in message] == \
+    assert [message for _, message in running.messages if message.get("FDNAME") == "nft"] == \
         [{"FDSTORE": "1", "FDNAME": "nft", "FDPOLL": "0"}]
 
 
@@ -127,6 +127,7 @@ def test_reload_of_a_bad_configuration(engine, running, monitor, text):
     process = running.start()
     assert process.wait() == 78, "a start is refused, for good"
     assert process.said("/etc/calico-exposed/calico-exposed.conf:")
+    running.after_end(78)
     assert running.table() is None and localnet(running) == "0"
 
 
