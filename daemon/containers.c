@@ -303,6 +303,11 @@ static int compare_row_id(const void *key, const void *item) {
         return strcmp(key, (*(Container *const *) item)->id);
 }
 
+static bool list_has(const DockerList *list, const char *id) {
+        return list->n_containers > 0 && bsearch(id, list->containers, list->n_containers,
+                                                 sizeof(*list->containers), compare_row_id);
+}
+
 static bool record_is_doubtful(const Record *record) {
         if (record->doubted)
                 return true;
@@ -321,8 +326,7 @@ static void containers_check_records(Containers *containers, const DockerList *l
         for (size_t i = 0; i < n; i++) {
                 const char *id = records[i]->container->id;
 
-                if (record_is_doubtful(records[i]) || !bsearch(id, list->containers, list->n_containers,
-                                                               sizeof(*list->containers), compare_row_id))
+                if (record_is_doubtful(records[i]) || !list_has(list, id))
                         containers_inspect(containers, id);
         }
 }

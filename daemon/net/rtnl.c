@@ -46,6 +46,8 @@ int rtnl_get_route(Netlink *netlink, const Address *address, Route *ret) {
         r = netlink_request(netlink, &request.header, route_read, &route);
         if (r < 0)
                 return r;
+        if (route.type == RTN_UNSPEC) /* the answer was lost on its way, and only its confirmation came */
+                return -EBADMSG;
         *ret = route;
         return 0;
 }
@@ -81,6 +83,8 @@ int rtnl_get_link(Netlink *netlink, unsigned index, const char *name, Link *ret)
         r = netlink_request(netlink, &request.header, link_read, &link);
         if (r < 0)
                 return r;
+        if (link.index == 0) /* likewise */
+                return -EBADMSG;
         *ret = link;
         return 0;
 }

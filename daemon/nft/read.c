@@ -35,10 +35,14 @@ static int reader_take(const struct nlmsghdr *message, void *userdata) {
 static int read_table(Reader *reader) {
         char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETTABLE, NFPROTO_INET, 0, 0);
+        int r;
 
         mnl_attr_put_strz(request, NFTA_TABLE_NAME, CALICO_EXPOSED_TABLE);
         reader->take = snapshot_take_table;
-        return nft_socket_request(reader->nft, request, reader_take, reader);
+        r = nft_socket_request(reader->nft, request, reader_take, reader);
+        if (r >= 0 && reader->snapshot->state.table == TABLE_ABSENT) /* confirmed, but what it is was lost on its way */
+                return -EBADMSG;
+        return r;
 }
 
 /* attribute: which one is the table's name in a request of that type. */
