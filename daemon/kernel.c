@@ -293,9 +293,9 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         off = links_clear_localnet(&plan->remove, kernel->paths);
         r = nft_apply(kernel->nft, &kernel->options, applied, rebuild, kernel->table != TABLE_ABSENT);
         if (r < 0) {
-                kernel->table_suspect = kernel->localnet_suspect = true;
-                if (nft_outcome_is_unknown(r)) /* when the table is read again, nothing may be left to do */
-                        kernel->flows_suspect = true;
+                /* Only the answer may have been lost: then the table is read again, nothing is left to do there, and
+                 * what goes with the change still is. */
+                kernel->table_suspect = kernel->localnet_suspect = kernel->flows_suspect = true;
                 return r;
         }
         if (rebuild || !plan_is_empty(plan))
