@@ -9,6 +9,7 @@
 #include "common/macros.h"
 #include "daemon/config.h"
 #include "daemon/manager.h"
+#include "daemon/messages.h"
 #include "daemon/restraint.h"
 #include "daemon/verbs/verb.h"
 #include "daemon/withdraw.h"
@@ -20,7 +21,7 @@ static int run(const VerbArguments *arguments _unused_) {
 
         r = service_take_store(&store);
         if (r < 0) {
-                log_line(LOG_ERR, "Cannot see what systemd keeps for us: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "Cannot see what systemd keeps for us: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         if (!restraint_allows_start(&store))

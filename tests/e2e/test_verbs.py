@@ -435,6 +435,17 @@ def test_check_finds_route_localnet_off(machine):
     check(machine, 0)
 
 
+def test_check_finds_hairpin_mode_off(machine):
+    web = machine.start("web", expose="8080:80")
+    web.place().await_answer("web", "tcp", HOST[4], 8080)
+    wait_until(lambda: '"veth' in machine.table(), 5, "its port is in hairpin mode")
+    with stopped_daemon(machine):
+        machine.run("for mode in /sys/class/net/veth*/brport/hairpin_mode; do echo 0 >$mode; done")
+        said = check(machine, 1, "missing: hairpin mode on veth")
+        assert said.out.endswith(", by which web reaches itself\n")
+    check(machine, 0)
+
+
 def insert_flow(machine, protocol, port, container, container_port):
     """As if translated by somebody, some time ago."""
     state = ["--state", "ESTABLISHED"] if protocol == "tcp" else []
