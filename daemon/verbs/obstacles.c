@@ -3,14 +3,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "daemon/verbs/words.h"
 
 static const struct {
-        const char *name, *path, *key, *table;
+        int family;
+        const char *name, *path, *key, *table, *legacy;
 } families[SURVEY_FAMILIES] = {
-        { "IPv4", "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward", "ip filter" },
-        { "IPv6", "/proc/sys/net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding", "ip6 filter" },
+        { AF_INET, "IPv4", "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward", "ip filter", "iptables-legacy" },
+        { AF_INET6, "IPv6", "/proc/sys/net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding", "ip6 filter",
+          "ip6tables-legacy" },
 };
 
 static Obstacle *add(Obstacles *obstacles) {
@@ -114,6 +117,34 @@ static void look_at_chains(const Survey *survey, const bool use[static SURVEY_FA
                         obstacles->count++;
 }
 
+bool obstacle_of_legacy(size_t family, const XtablesForward *forward, const RulesetOptions *options, Obstacle *ret) {
+        const char *legacy = families[family].legacy;
+
+        if (!forward->drops || forward->passes)
+                return false;
+        *ret = (Obstacle) {};
+        snprintf(ret->what, OBSTACLE_SIZE,
+                 "The chain FORWARD of %s, which nft does not show, drops what none of its rules accepts, and none is "
+                 "known to accept what calico-exposed has marked.",
+                 legacy);
+        snprintf(ret->remedy, OBSTACLE_SIZE,
+                 "let marked packets pass there: %s -I FORWARD -m mark --mark 0x%x/0x%x -j ACCEPT", legacy,
+                 options->mark & options->mask, options->mask);
+        return true;
+}
+
+static void look_at_legacy(const Survey *survey, size_t family, Obstacles *obstacles) {
+        const RulesetOptions *options = &survey->config->ruleset;
+        XtablesForward forward;
+        int r;
+
+        r = xtables_read_forward(families[family].family, options->mark, options->mask, &forward);
+        obstacles->incomplete |= r < 0;
+        if (r > 0 && obstacles->count < OBSTACLES_MAX &&
+            obstacle_of_legacy(family, &forward, options, &obstacles->items[obstacles->count]))
+                obstacles->count++;
+}
+
 void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES], Obstacles *ret) {
         Obstacles obstacles = { .incomplete = !survey_knows(&survey->kernel) };
 
@@ -126,5 +157,8 @@ void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES]
                         look_at_docker_user(survey, i, &obstacles);
         if (!obstacles.incomplete)
                 look_at_chains(survey, use, &obstacles);
+        for (size_t i = 0; i < SURVEY_FAMILIES; i++)
+                if (use[i])
+                        look_at_legacy(survey, i, &obstacles);
         *ret = obstacles;
 }

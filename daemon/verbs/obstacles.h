@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "daemon/net/xtables.h"
 #include "daemon/nft/forward.h"
 #include "daemon/survey.h"
 
@@ -24,5 +25,6 @@ typedef struct Obstacles {
 /* use: which families the container is reached by, as SURVEY_FAMILIES. */
 void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES], Obstacles *ret);
 
-/* What one chain of another table is: false if it is none. Pure. */
+/* What one chain of another table is, or the chain FORWARD of iptables-legacy: false if it is none. Pure. */
 bool obstacle_of_chain(const ForwardChain *chain, const RulesetOptions *options, Obstacle *ret);
+bool obstacle_of_legacy(size_t family, const XtablesForward *forward, const RulesetOptions *options, Obstacle *ret);

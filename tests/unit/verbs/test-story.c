@@ -187,6 +187,16 @@ static void test_chains(void **state _unused_) {
         assert_null(strchr(obstacle.what, '\033'));
 }
 
+static void test_legacy(void **state _unused_) {
+        const RulesetOptions options = { .mark = 0x80, .mask = 0x80 };
+        Obstacle obstacle;
+
+        assert_false(obstacle_of_legacy(0, &(XtablesForward) {}, &options, &obstacle));
+        assert_false(obstacle_of_legacy(0, &(XtablesForward) { true, true }, &options, &obstacle));
+        assert_true(obstacle_of_legacy(1, &(XtablesForward) { true, false }, &options, &obstacle));
+        assert_non_null(strstr(obstacle.remedy, ": ip6tables-legacy -I FORWARD -m mark --mark 0x80/0x80 -j ACCEPT"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_exposed),
@@ -198,6 +208,7 @@ int main(void) {
                 cmocka_unit_test(test_networks),
                 cmocka_unit_test(test_every_reason_has_a_remedy),
                 cmocka_unit_test(test_chains),
+                cmocka_unit_test(test_legacy),
         };
 
         return cmocka_run_group_tests_name("story", tests, NULL, NULL);
