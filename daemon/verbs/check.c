@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "daemon/verbs/differences.h"
@@ -127,6 +128,8 @@ static void print_text(const Check *check) {
         for (size_t i = 0; i < check->differences.count && !*check->unknown; i++)
                 printf("%s: %s\n", difference_kind_to_string(check->differences.items[i].kind),
                        check->differences.items[i].text);
+        if (outcome(check) == CHECK_MATCHES && isatty(STDOUT_FILENO))
+                puts("The kernel has what the containers ask for.");
         if (daemon)
                 log_line(LOG_ERR, "%s", daemon);
 }

@@ -377,6 +377,7 @@ def test_check_matches(machine):
     machine.await_status("15 ports of 4 containers exposed, 1 conflict")
     said = check(machine, 0)
     assert said.out == "" and said.error == ""
+    assert on_terminal(machine, 80, "check") == ["The kernel has what the containers ask for."]
     document = say(machine, "check", "--json").json()
     assert document["result"] == "match" and document["differences"] == []
 
@@ -655,7 +656,7 @@ def test_the_configuration_counts(machine):
                  ' or --version: did you mean "--help"?'),
     (["list", "--jsn"], 'list: unknown argument "--jsn", expected --help or --json: did you mean'
                         ' "--json"?'),
-    (["check", "web"], 'check: unexpected argument "web"'),
+    (["check", "web"], 'check: unexpected argument "web", expected no more than --help or --json'),
     (["explain"], "explain: expected CONTAINER: calico-exposed explain CONTAINER"),
     (["explain", "a", "b"], 'explain: unexpected argument "b", expected one CONTAINER'),
 ])
