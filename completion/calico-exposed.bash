@@ -7,7 +7,7 @@ _calico_exposed() {
 
 	case $COMP_CWORD:${COMP_WORDS[1]} in
 	1:*) words='run list explain check withdraw --help --version' ;;
-	2:list | 2:check) words=--json ;;
+	2:list | 2:check | 3:explain) words=--json ;;
 	2:explain) words=$(docker ps --all --format '{{.Names}}' 2>/dev/null) ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -25,6 +25,8 @@ _calico_exposed() {
 		list | check) compadd -- --json ;;
 		explain) _calico_exposed_containers ;;
 		esac
+	elif ((CURRENT == 4)) && [[ $words[2] == explain ]]; then
+		compadd -- --json
 	fi
 }
 

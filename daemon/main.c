@@ -49,7 +49,7 @@ static int after_end(const VerbArguments *arguments _unused_) {
 static const Verb items[] = {
         { "run", NULL, false, "the daemon (what systemctl start calico-exposed runs)", run },
         { "list", NULL, true, "every claim: state, host side, container side, network, profile, reason", verb_list },
-        { "explain", "CONTAINER", false, "one container: every decision, and what to change", verb_explain },
+        { "explain", "CONTAINER", true, "one container: every decision, and what to change", verb_explain },
         { "check", NULL, true, "whether the kernel has what the containers ask for: 0 yes, 1 no, 2 unknown", verb_check },
         { "withdraw", NULL, false, "takes away what a daemon that was killed left behind", withdraw },
         { "after-end", NULL, false, NULL, after_end },

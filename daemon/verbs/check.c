@@ -96,12 +96,9 @@ static bool fill_report(cJSON *report, const Check *check) {
 
         complete = complete && array;
         for (size_t i = 0; i < check->differences.count && complete && !*check->unknown; i++) {
-                cJSON *object = cJSON_CreateObject();
+                cJSON *object = report_append_object(array);
 
-                complete = object && cJSON_AddItemToArray(array, object);
-                if (!complete)
-                        cJSON_Delete(object);
-                complete = complete &&
+                complete = object &&
                            report_add_text(object, "kind",
                                            difference_kind_to_string(check->differences.items[i].kind)) &&
                            report_add_text(object, "what", check->differences.items[i].text);

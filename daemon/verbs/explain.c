@@ -12,17 +12,20 @@
 #include "daemon/verbs/story.h"
 #include "daemon/verbs/verb.h"
 
-static int tell(const Survey *survey, const Record *record) {
-        const bool use[SURVEY_FAMILIES] = { address_is_set(&record->ipv4), address_is_set(&record->ipv6) };
-        Obstacles obstacles;
+static int tell_in_words(const Survey *survey, const Record *record, const Obstacles *obstacles) {
         int r;
 
         story_tell_container(survey, record, stdout);
         r = story_tell_claims(survey, record, stdout);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : story_tell_remedy(survey, record, obstacles, stdout);
+}
+
+static int tell(const Survey *survey, const Record *record, bool json) {
+        const bool use[SURVEY_FAMILIES] = { address_is_set(&record->ipv4), address_is_set(&record->ipv6) };
+        Obstacles obstacles;
+
         obstacles_find(survey, use, &obstacles);
-        return story_tell_remedy(survey, record, &obstacles, stdout);
+        return json ? story_print_json(survey, record, &obstacles, stdout) : tell_in_words(survey, record, &obstacles);
 }
 
 /* Of a container that is not in the survey: its labels' origin is asked for by itself. */
@@ -44,7 +47,7 @@ static void mark_labels(const Survey *survey, Container *container) {
 }
 
 /* One without labels, or that does not run. */
-static int tell_stranger(const Survey *survey, Container *container) {
+static int tell_stranger(const Survey *survey, Container *container, bool json) {
         _cleanup_(record_freep) Record *record = NULL;
         int r;
 
@@ -53,7 +56,7 @@ static int tell_stranger(const Survey *survey, Container *container) {
         if (!record)
                 return -ENOMEM;
         r = arbiter_decide(&record, 1, NULL, 0);
-        return r < 0 ? r : tell(survey, record);
+        return r < 0 ? r : tell(survey, record, json);
 }
 
 static int complain_of_name(const char *wanted, int error, const char *nearest) {
@@ -72,7 +75,7 @@ static int complain_of_name(const char *wanted, int error, const char *nearest) 
         return EX_NOINPUT;
 }
 
-static int find_and_tell(const Survey *survey, const char *wanted) {
+static int find_and_tell(const Survey *survey, const char *wanted, bool json) {
         _cleanup_free_ char *nearest = NULL;
         Container *container;
         const Record *record;
@@ -84,9 +87,9 @@ static int find_and_tell(const Survey *survey, const char *wanted) {
         record = model_find(survey->model, container->id);
         if (record) {
                 container_free(container);
-                r = tell(survey, record);
+                r = tell(survey, record, json);
         } else
-                r = tell_stranger(survey, container);
+                r = tell_stranger(survey, container, json);
         return r < 0 ? look_fail(r) : 0;
 }
 
@@ -98,7 +101,9 @@ int verb_explain(const VerbArguments *arguments) {
         if (r != 0)
                 return r;
         if (survey_knows(&survey->docker))
-                r = find_and_tell(survey, arguments->operand);
+                r = find_and_tell(survey, arguments->operand, arguments->json);
+        else if (arguments->json && story_print_json(survey, NULL, &(Obstacles) { .incomplete = true }, stdout) < 0)
+                r = look_fail(-ENOMEM);
         (void) fflush(stdout);
         if (r != 0)
                 return r;

@@ -230,6 +230,25 @@ def test_explain_exposed(machine):
     assert told.endswith(NOTHING + "\n")
 
 
+def test_explain_as_json(machine):
+    limits = labels(from_="203.0.113.0/24", interface="eth0")
+    machine.start("web", expose="8080:80,22", options=limits)
+    machine.await_status("1 port of 1 container exposed, 1 refused")
+    machine.run("nft 'table inet strict"
+                " { chain f { type filter hook forward priority 10; policy drop; }; }'")
+    try:
+        document = say(machine, "explain", "web", "--json").json()
+    finally:
+        machine.run("nft delete table inet strict")
+    found, documented = assert_documented(document, "Every document", "list", "explain")
+    assert found == documented
+    assert document["container"]["interface"] == "docker0"
+    assert [claim["state"] for claim in document["claims"]] == ["exposed", "denied"]
+    assert document["remedy_entry"] == "22" and "ReservedPorts=" in document["remedy"]
+    assert "table inet strict" in document["obstacles"][0]["what"]
+    assert say(machine, "explain", "wbe", "--json").out == ""
+
+
 @pytest.mark.parametrize("networks, used", [
     (["front", "cal"], "Its network cal is used: it is the first by name that is Calico's."),
     (["bridge", "front"], "Its network bridge is used: it holds the container's default route.")])
@@ -592,7 +611,8 @@ def test_without_docker(machine):
         assert all(row["STATE"] == "exposed" and "Docker could not be asked" in row["REASON"]
                    for row in rows(machine))
         assert "Cannot tell: Docker is away" in check(machine, 2).error
-        assert say(machine, "explain", "web").code == os.EX_UNAVAILABLE
+        said = say(machine, "explain", "web", "--json")
+        assert said.code == os.EX_UNAVAILABLE and said.json()["container"] is None
         assert say(machine, "check", "--json").json()["result"] == "unknown"
     finally:
         machine.systemctl("start", "docker")

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <cjson/cJSON.h>
 #include <string.h>
 
 #include "daemon/verbs/remedy.h"
@@ -101,7 +102,7 @@ static void test_no_label(void **state _unused_) {
         test_survey_add(test, build_on_bridge(1, NULL));
         assert_told(test, &(Obstacles) { .items = { { true, "Sure.", "do that" } }, .count = 1 },
                     WHO "It carries no label calico.expose, so nothing of it is exposed.\n"
-                        "To expose port 80 of it, start it anew with --label calico.expose=80.\n");
+                        "To change: start it anew with --label calico.expose=80 to expose port 80 of it.\n");
 }
 
 static void test_labels(void **state _unused_) {
@@ -166,6 +167,64 @@ static void test_every_reason_has_a_remedy(void **state _unused_) {
         }
 }
 
+static const char *json_text(const cJSON *object, const char *name) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+        return cJSON_IsNull(item) ? "null" : cJSON_GetStringValue(item) ?: "";
+}
+
+static cJSON *tell_json(TestSurvey *test, const Record *record, const Obstacles *obstacles) {
+        char *text = TEXT_OF(file, assert_int_equal(story_print_json(&test->survey, record, obstacles, file), 0));
+        cJSON *json = cJSON_Parse(text);
+
+        assert_non_null(json);
+        free(text);
+        return json;
+}
+
+static void test_json(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        Container *container = build_on_bridge(1, "80,x");
+        const cJSON *found, *label;
+        cJSON *json;
+
+        build_label(container, "calico.expose.mod\033", "balance");
+        test_survey_add(test, container);
+        test_survey_carry_out(test);
+        test_survey_decide(test);
+        json = tell_json(test, model_records(test->survey.model, &(size_t) { 0 })[0],
+                         &(Obstacles) { .items = { { true, "Sure.", "do that" } }, .count = 1 });
+        found = cJSON_GetObjectItemCaseSensitive(json, "container");
+        assert_string_equal(json_text(found, "name"), "c1");
+        assert_string_equal(json_text(found, "state"), "running");
+        assert_string_equal(json_text(found, "network"), "bridge");
+        assert_string_equal(json_text(found, "network_choice"), "only");
+        assert_string_equal(json_text(found, "interface"), "null");
+        label = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(found, "labels"), 1);
+        assert_string_equal(json_text(label, "key"), "calico.expose.mod\\x1b");
+        assert_string_equal(json_text(label, "nearest"), "calico.expose.mode");
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(label, "counts")));
+        found = cJSON_GetObjectItemCaseSensitive(json, "claims");
+        assert_int_equal(cJSON_GetArraySize(found), 2);
+        assert_string_equal(json_text(cJSON_GetArrayItem(found, 0), "state"), "exposed");
+        assert_string_equal(json_text(cJSON_GetArrayItem(found, 1), "state"), "invalid");
+        found = cJSON_GetObjectItemCaseSensitive(json, "obstacles");
+        assert_string_equal(json_text(cJSON_GetArrayItem(found, 0), "remedy"), "do that");
+        assert_string_equal(json_text(json, "remedy_entry"), "x");
+        assert_non_null(strstr(json_text(json, "remedy"), "correct that entry"));
+        cJSON_Delete(json);
+}
+
+static void test_json_without_docker(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        cJSON *json = tell_json(test, NULL, &(Obstacles) { .incomplete = true });
+
+        assert_string_equal(json_text(json, "container"), "null");
+        assert_string_equal(json_text(json, "remedy"), "null");
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "obstacles_known")));
+        cJSON_Delete(json);
+}
+
 static void test_chains(void **state _unused_) {
         const RulesetOptions options = { .mark = 0x80, .mask = 0x80 };
         ForwardChain chain = { .family = AF_INET, .table = "filter", .name = "FORWARD" };
@@ -207,6 +266,8 @@ int main(void) {
                 cmocka_unit_test(test_labels),
                 cmocka_unit_test(test_networks),
                 cmocka_unit_test(test_every_reason_has_a_remedy),
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_json_without_docker),
                 cmocka_unit_test(test_chains),
                 cmocka_unit_test(test_legacy),
         };
