@@ -338,7 +338,8 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
         containers_count_request(containers, METRICS_LIST, error < 0);
         if (error < 0) {
                 if (error != -ENOTCONN) /* which is said already */
-                        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL, "Cannot list Docker's containers: %s", reason);
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL,
+                                  "Cannot list Docker's containers: %s", reason);
                 containers_list_later(containers);
                 containers_set_away(containers, reason);
                 return;
@@ -378,8 +379,8 @@ static void on_docker_image(void *userdata, const char *id, DockerInspectOutcome
         else
                 r = images_learn_unreadable(containers->images, id);
         if (outcome != DOCKER_INSPECT_OK && r != 0)
-                log_event(LOG_WARNING, MESSAGE_IMAGE_UNREADABLE, NULL, "Cannot read image %.19s (%s): its containers' labels count as the image's", id,
-                         reason);
+                log_event(LOG_WARNING, MESSAGE_IMAGE_UNREADABLE, NULL,
+                          "Cannot read image %.19s (%s): its containers' labels count as the image's", id, reason);
         if (r < 0)
                 log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "No memory for an image");
         containers_release_parked(containers, id);

@@ -60,7 +60,8 @@ static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_
 
         r = nft_monitor_read(kernel->monitor, kernel->nft, &changes);
         if (r < 0) {
-                log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL, "Cannot read nftables' notifications: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
+                          "Cannot read nftables' notifications: %s", strerror(-r));
                 changes = (NftChanges) { .table = true, .docker_user = { true, true } };
         }
         kernel->table_suspect |= changes.table;
@@ -263,7 +264,8 @@ static void sweep_changed_flows(Kernel *kernel) {
                             model_desired(kernel->model));
 
         if (is_news(&kernel->flows_error, r))
-                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL, "Cannot delete old flows: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL,
+                          "Cannot delete old flows: %s; trying again", strerror(-r));
         kernel->flows_suspect = r < 0;
 }
 
@@ -273,7 +275,8 @@ static void take_localnet_errors(Kernel *kernel, int on, int off) {
         int r = on < 0 ? on : off;
 
         if (is_news(&kernel->localnet_error, r))
-                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL, "Cannot switch route_localnet: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                          "Cannot switch route_localnet: %s; trying again", strerror(-r));
         kernel->localnet_suspect = on < 0;
         kernel->table_suspect |= off < 0; /* there is more in it than the model knows */
 }
@@ -312,7 +315,8 @@ static void find_paths(Kernel *kernel) {
         int r = links_find_paths(kernel->model, kernel->paths, kernel->options.localhost);
 
         if (is_news(&kernel->paths_error, r))
-                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL, "Cannot look up the routes to containers: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                          "Cannot look up the routes to containers: %s; trying again", strerror(-r));
 }
 
 static int reconcile_table(Kernel *kernel) {
@@ -358,8 +362,9 @@ static int reconcile_docker_user(Kernel *kernel, size_t i) {
                 return r;
         kernel->docker_user_suspect[i] = false;
         if (state == DOCKER_USER_PUT)
-                log_event(LOG_INFO, MESSAGE_DOCKER_USER, NULL, "Put the rule for marked packets at the top of %s filter DOCKER-USER",
-                         families[i] == AF_INET ? "ip" : "ip6");
+                log_event(LOG_INFO, MESSAGE_DOCKER_USER, NULL,
+                          "Put the rule for marked packets at the top of %s filter DOCKER-USER",
+                          families[i] == AF_INET ? "ip" : "ip6");
         return 0;
 }
 
@@ -384,7 +389,8 @@ int kernel_reconcile(Kernel *kernel) {
         for (size_t i = 0; i < FAMILIES; i++) {
                 r = reconcile_docker_user(kernel, i);
                 if (is_news(&kernel->docker_user_error[i], r))
-                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL, "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL,
+                                  "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
         }
         return changed;
 }
@@ -432,7 +438,8 @@ static void remove_table(Kernel *kernel) {
         int r = nft_delete_table(kernel->nft);
 
         if (r < 0 && r != -EPERM)
-                log_event(LOG_WARNING, MESSAGE_WITHDRAW_FAILED, NULL, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_WITHDRAW_FAILED, NULL,
+                          "Cannot remove the table inet calico-exposed: %s", strerror(-r));
         service_forget_nft();
 }
 
@@ -455,7 +462,8 @@ void kernel_withdraw_all(Kernel *kernel) {
                 int r = docker_user_remove(kernel->nft, families[i], &kernel->options);
 
                 if (r < 0)
-                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL,
+                                  "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
         links_restore(model_actual(kernel->model), kernel->paths);
         kernel->paths = paths_free(kernel->paths); /* no wish is fulfilled any more */

@@ -21,7 +21,8 @@ static int run(const VerbArguments *arguments _unused_) {
 
         r = service_take_store(&store);
         if (r < 0) {
-                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "Cannot see what systemd keeps for us: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot see what systemd keeps for us: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         if (!restraint_allows_start(&store))

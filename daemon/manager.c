@@ -135,7 +135,8 @@ static void manager_look_at_host_ports(Manager *manager) {
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)
-                log_event(LOG_WARNING, MESSAGE_HOST_PORTS_FAILED, NULL, "Cannot see which ports the host's processes listen on: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_HOST_PORTS_FAILED, NULL,
+                          "Cannot see which ports the host's processes listen on: %s", strerror(-r));
         manager->host_ports_error = r;
 }
 
@@ -389,7 +390,8 @@ static int manager_open(Manager *manager) {
         (void) unlink(LEFT_PATH); /* from now on the table says it again */
         r = manager_open_containers(manager);
         if (r < 0)
-                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "Cannot set up the client for Docker: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot set up the client for Docker: %s", strerror(-r));
         return r;
 }
 

@@ -74,7 +74,8 @@ static int remains_withdraw(Remains *remains) {
 
 static int complain(int error) {
         if (error < 0)
-                log_event(LOG_ERR, MESSAGE_WITHDRAW_FAILED, NULL, "Cannot withdraw what was exposed: %s", strerror(-error));
+                log_event(LOG_ERR, MESSAGE_WITHDRAW_FAILED, NULL,
+                          "Cannot withdraw what was exposed: %s", strerror(-error));
         return error;
 }
 

@@ -102,8 +102,9 @@ static int compare_table(const Survey *survey, Differences *differences) {
 
         if (survey->table == TABLE_ABSENT)
                 return n == 0 ? 0
-                              : differences_add(differences, DIFFERENCE_MISSING, "the table inet calico-exposed, with %zu exposure%s",
-                                    n, n == 1 ? "" : "s");
+                              : differences_add(differences, DIFFERENCE_MISSING,
+                                                "the table inet calico-exposed, with %zu exposure%s", n,
+                                                n == 1 ? "" : "s");
         if (!survey->skeleton_intact)
                 r = differences_add(differences, DIFFERENCE_CHANGED,
                         "chains, sets or rules of the table inet calico-exposed are not what they must be");
@@ -149,13 +150,14 @@ static int compare_localnet(const Survey *survey, Differences *differences) {
 
                 if (element->kind == ELEMENT_LOCALNET && !is_planned(&survey->plan, element) &&
                     paths_get_localnet(survey->paths, element->name, &on) >= 0 && !on)
-                        r = differences_add(differences, DIFFERENCE_MISSING, "%s", element_describe(survey, element, text));
+                        r = differences_add(differences, DIFFERENCE_MISSING, "%s",
+                                            element_describe(survey, element, text));
         }
         return r;
 }
 
-/* The other switch: without it a container does not reach itself by the host's address. Where the bridge has not heard of
- * the container yet, the daemon waits for that as well. */
+/* The other switch: without it a container does not reach itself by the host's address. Where the bridge has not heard
+ * of the container yet, the daemon waits for that as well. */
 static int compare_hairpin_at(const Survey *survey, const Record *record, const Address *address,
                               Differences *differences) {
         char port[IF_NAMESIZE], shown[4 * IF_NAMESIZE];

@@ -2,6 +2,7 @@
 """docs/examples, and all commands of the documentation, as they are written there."""
 
 import pathlib
+import re
 
 import pytest
 from claims import Stream, await_claim
@@ -56,6 +57,7 @@ HERE = {
     "calico-exposed explain @CALICO_EXPOSED_CONTAINER_NAME@": "Container web (",
     "calico-exposed check": "",
     "calico-exposed list --json": '"container_name":\t"web"',
+    "calico-exposed explain NAME --json": '"remedy":\tnull',
     "calico-exposed check --json": '"result":\t"match"',
     "calico-exposed list | awk -F'\\t' '$1 == \"conflict\" { print $2, $7 }'":
         "80/tcp container web holds that host port\n",
@@ -115,8 +117,7 @@ def test_the_documented_commands(machine):
     await_claim(machine.container("web"), "exposed", host_port=80)
     await_claim(machine.start("late", expose="80"), "conflict", host_port=80)
     for command, shown in HERE.items():
-        written = command.replace("NAME", "web", 1) if command.endswith(" NAME") else command
-        written = written.replace("@CALICO_EXPOSED_CONTAINER_NAME@", "web")
+        written = re.sub(r"\bNAME\b|@CALICO_EXPOSED_CONTAINER_NAME@", "web", command)
         assert shown in machine.run(["bash", "-c", written]), command
     assert "calico_exposed_claims" in machine.run(
         "cat /var/lib/prometheus/node-exporter/calico-exposed.prom")

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 from claims import await_claim, labels, listening, reload_config
 from conftest import booted_machine
+from damage import deny_owner, permit_owner
 from machine import HOST, OUTSIDE, UNIT, wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -521,16 +522,9 @@ def test_they_change_nothing(machine):
 @pytest.fixture
 def shared_table(machine):
     """A table that has no owner, so that anybody can change it."""
-    directory = f"/etc/systemd/system/{UNIT}.service.d"
-    machine.run("gcc -shared -fPIC -o /run/no_owner.so /src/tests/e2e/no_owner.c -ldl;"
-                f"mkdir -p {directory};"
-                " printf '[Service]\nEnvironment=LD_PRELOAD=/run/no_owner.so\n'"
-                f" >{directory}/shared.conf; systemctl daemon-reload; systemctl stop {UNIT};"
-                f" systemctl start {UNIT}")
-    assert "owner" not in machine.table()
+    deny_owner(machine)
     yield
-    machine.run(f"rm -r {directory}; systemctl daemon-reload; systemctl stop {UNIT};"
-                f" systemctl start {UNIT}")
+    permit_owner(machine)
 
 
 TABLE = "inet calico-exposed"
@@ -543,28 +537,31 @@ def test_check_finds_every_planted_difference(machine, shared_table):
     machine.await_status("13 ports of 3 containers exposed")
     check(machine, 0)
     address = web.address()
-    for commands, *texts in [
-            (f"delete element {TABLE} dnat4 {{ tcp . 8080 }}",
-             f"missing: port 8080/tcp -> {address}:80 (web)"),
-            (f"add element {TABLE} dnat4 {{ tcp . 7777 : {address} . 80 }}",
-             f"extra: port 7777/tcp -> {address}:80 (web)"),
-            (f"delete element {TABLE} dnat4 {{ tcp . 8080 }};"
-             f" add element {TABLE} dnat4 {{ tcp . 8080 : 172.17.0.99 . 80 }}",
-             f"changed: port 8080/tcp -> 172.17.0.99:80, should be {address}:80 (web)"),
-            (f"flush map {TABLE} endpoint4", f"missing: the profile of {address} (web) -> bridge"),
-            (f"flush set {TABLE} neighbours4",
-             "missing: masquerading between neighbours in 172.17.0.0/16"),
-            (f"flush map {TABLE} limit4", "missing: the limit on port 8080/tcp -> limit-f-"),
-            (f"flush map {TABLE} range4", f"missing: port 8000-8010/tcp -> {address}:8000-8010"),
-            (f"flush set {TABLE} addresses6", "missing: host addresses in ::/0"),
-            (f"flush set {TABLE} balanced4", "as one backend of several"),
-            (f"flush map {TABLE} balance4", "missing: port 9000/tcp -> balance4-2-"),
-            (f"flush chain {TABLE} guard",
-             "changed: chains, sets or rules of the table inet calico-exposed are not"),
-            (f"delete table {TABLE}", "missing: the table inet calico-exposed, with ")]:
+    for planted in [
+            [(f"delete element {TABLE} dnat4 {{ tcp . 8080 }}",
+              f"missing: port 8080/tcp -> {address}:80 (web)"),
+             (f"add element {TABLE} dnat4 {{ tcp . 7777 : {address} . 80 }}",
+              f"extra: port 7777/tcp -> {address}:80 (web)"),
+             (f"flush map {TABLE} endpoint4",
+              f"missing: the profile of {address} (web) -> bridge"),
+             (f"flush set {TABLE} neighbours4",
+              "missing: masquerading between neighbours in 172.17.0.0/16"),
+             (f"flush map {TABLE} limit4", "missing: the limit on port 8080/tcp -> limit-f-"),
+             (f"flush map {TABLE} range4",
+              f"missing: port 8000-8010/tcp -> {address}:8000-8010"),
+             (f"flush set {TABLE} addresses6", "missing: host addresses in ::/0"),
+             (f"flush set {TABLE} balanced4", "as one backend of several"),
+             (f"flush map {TABLE} balance4", "missing: port 9000/tcp -> balance4-2-")],
+            [(f"delete element {TABLE} dnat4 {{ tcp . 8080 }};"
+              f" add element {TABLE} dnat4 {{ tcp . 8080 : 172.17.0.99 . 80 }}",
+              f"changed: port 8080/tcp -> 172.17.0.99:80, should be {address}:80 (web)"),
+             (f"flush chain {TABLE} guard",
+              "changed: chains, sets or rules of the table inet calico-exposed are not")],
+            [(f"delete table {TABLE}", "missing: the table inet calico-exposed, with ")]]:
         with stopped_daemon(machine):  # not for longer than its watchdog waits
-            machine.run(["nft", commands])
-            check(machine, 1, *texts)
+            machine.run(["nft", "; ".join(commands for commands, _ in planted)])
+            said = check(machine, 1, *(text for _, text in planted))
+            assert all(any(text in line for _, text in planted) for line in said.lines()), said.out
         assert say(machine, "check").code == 0, "the daemon heals it within the looks of a check"
 
 
