@@ -20,11 +20,10 @@ static int tell_in_words(const Survey *survey, const Record *record, const Obsta
         return r < 0 ? r : story_tell_remedy(survey, record, obstacles, stdout);
 }
 
-static int tell(const Survey *survey, const Record *record, bool json) {
-        const bool use[SURVEY_FAMILIES] = { address_is_set(&record->ipv4), address_is_set(&record->ipv6) };
+static int tell(const Survey *survey, const Record *record, int32_t pid, bool json) {
         Obstacles obstacles;
 
-        obstacles_find(survey, use, &obstacles);
+        obstacles_find(survey, record, pid, &obstacles);
         return json ? story_print_json(survey, record, &obstacles, stdout) : tell_in_words(survey, record, &obstacles);
 }
 
@@ -56,7 +55,7 @@ static int tell_stranger(const Survey *survey, Container *container, bool json) 
         if (!record)
                 return -ENOMEM;
         r = arbiter_decide(&record, 1, NULL, 0);
-        return r < 0 ? r : tell(survey, record, json);
+        return r < 0 ? r : tell(survey, record, record->container->pid, json);
 }
 
 static int complain_of_name(const char *wanted, int error, const char *nearest) {
@@ -86,8 +85,8 @@ static int find_and_tell(const Survey *survey, const char *wanted, bool json) {
                 return complain_of_name(wanted, r, nearest);
         record = model_find(survey->model, container->id);
         if (record) {
+                r = tell(survey, record, container->pid, json);
                 container_free(container);
-                r = tell(survey, record, json);
         } else
                 r = tell_stranger(survey, container, json);
         return r < 0 ? look_fail(r) : 0;

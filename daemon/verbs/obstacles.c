@@ -145,7 +145,37 @@ static void look_at_legacy(const Survey *survey, size_t family, Obstacles *obsta
                 obstacles->count++;
 }
 
-void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES], Obstacles *ret) {
+bool obstacle_of_inside(const Record *record, const Entry *entry, Inside inside, Obstacle *ret) {
+        const char *protocol = protocol_to_string(entry->protocol);
+        unsigned port = entry->container_ports.first;
+
+        if (inside != INSIDE_NOBODY && inside != INSIDE_LOOPBACK)
+                return false;
+        *ret = (Obstacle) {};
+        snprintf(ret->what, OBSTACLE_SIZE, "In the container, %s on port %u/%s.",
+                 inside == INSIDE_NOBODY ? "nobody listens" : "a program listens on 127.0.0.1 or ::1 alone", port, protocol);
+        snprintf(ret->remedy, OBSTACLE_SIZE, "have the program in %s listen on port %u/%s of all its addresses",
+                 record->name, port, protocol);
+        return true;
+}
+
+/* Of a range, some ports may well be without. */
+static void look_inside(const Survey *survey, const Record *record, int32_t pid, Obstacles *obstacles) {
+        for (size_t i = 0; i < record->n_claims && obstacles->count < OBSTACLES_MAX; i++) {
+                const Entry *entry = &record->claims[i].entry;
+                ClaimFacts facts;
+
+                if (survey_get_facts(survey, record, &record->claims[i], &facts) < 0 || facts.state != CLAIM_EXPOSED ||
+                    entry->container_ports.first != entry->container_ports.last)
+                        continue;
+                if (obstacle_of_inside(record, entry, inside_look(pid, entry->protocol, entry->container_ports.first),
+                                       &obstacles->items[obstacles->count]))
+                        obstacles->count++;
+        }
+}
+
+void obstacles_find(const Survey *survey, const Record *record, int32_t pid, Obstacles *ret) {
+        const bool use[SURVEY_FAMILIES] = { address_is_set(&record->ipv4), address_is_set(&record->ipv6) };
         Obstacles obstacles = { .incomplete = !survey_knows(&survey->kernel) };
 
         for (size_t i = 0; i < SURVEY_FAMILIES; i++)
@@ -160,5 +190,7 @@ void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES]
         for (size_t i = 0; i < SURVEY_FAMILIES; i++)
                 if (use[i])
                         look_at_legacy(survey, i, &obstacles);
+        if (record->container->state == CONTAINER_RUNNING)
+                look_inside(survey, record, pid, &obstacles);
         *ret = obstacles;
 }

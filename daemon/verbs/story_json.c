@@ -8,11 +8,6 @@
 
 enum { VALUE_SIZE = 512, NAME_SIZE = 128 };
 
-static const char *const states[_CONTAINER_STATE_MAX] = {
-        [CONTAINER_RUNNING] = "running",       [CONTAINER_PAUSED] = "paused",
-        [CONTAINER_RESTARTING] = "restarting", [CONTAINER_STOPPED] = "stopped",
-};
-
 static const char *const choices[] = {
         [NETWORK_NAMED] = "named",   [NETWORK_ONLY] = "only", [NETWORK_CALICO] = "calico",
         [NETWORK_DEFAULT_ROUTE] = "default-route", [NETWORK_FIRST] = "first",
@@ -87,7 +82,7 @@ static bool add_container(cJSON *report, const Survey *survey, const Record *rec
                 return cJSON_AddNullToObject(report, "container");
         return object && report_add_text(object, "id", record->container->id) &&
                report_add_text(object, "name", record->name) &&
-               report_add_text(object, "state", states[record->container->state]) &&
+               report_add_text(object, "state", container_state_to_string(record->container->state)) &&
                add_labels(object, record->container, &survey->config->policy) && add_networks(object, record) &&
                add_addresses(object, record) &&
                report_add_text(object, "profile", words_escape(record->profile, profile, sizeof(profile))) &&

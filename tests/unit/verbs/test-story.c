@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <cjson/cJSON.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/verbs/remedy.h"
 #include "daemon/verbs/story.h"
@@ -246,6 +247,54 @@ static void test_chains(void **state _unused_) {
         assert_null(strchr(obstacle.what, '\033'));
 }
 
+static void test_inside(void **state _unused_) {
+        static const char text[] =
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+                "   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 110 1 0\n"
+                "   1: 00000000:0051 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0\n"
+                "   2: 020011AC:0052 010011AC:A000 01 00000000:00000000 00:00000000 00000000     0        0 112 1 0\n"
+                "   3: 00000000000000000000000001000000:0053 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 1\n"
+                "   4: 00000000000000000000000000000000:0053 00000000000000000000000000000000:0000 07 0:0 0:0 0 0 0 1\n"
+                "   5: 0000000000000000FFFF00000100007F:0054 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 1\n"
+                "nonsense\n";
+        static const struct {
+                Protocol protocol;
+                uint16_t port;
+                Inside expected;
+        } cases[] = {
+                { PROTOCOL_TCP, 80, INSIDE_LOOPBACK }, { PROTOCOL_TCP, 81, INSIDE_LISTENS },
+                { PROTOCOL_TCP, 82, INSIDE_NOBODY },   { PROTOCOL_TCP, 83, INSIDE_LOOPBACK },
+                { PROTOCOL_UDP, 83, INSIDE_LISTENS },  { PROTOCOL_TCP, 84, INSIDE_LOOPBACK },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                FILE *file = fmemopen((char *) (uintptr_t) text, sizeof(text) - 1, "r");
+
+                assert_non_null(file);
+                assert_int_equal(inside_read(file, cases[i].protocol, cases[i].port), cases[i].expected);
+                fclose(file);
+        }
+        assert_int_equal(inside_look(0, PROTOCOL_TCP, 80), INSIDE_UNKNOWN);
+        assert_int_equal(inside_look(getpid(), PROTOCOL_SCTP, 80), INSIDE_UNKNOWN);
+        assert_int_not_equal(inside_look(getpid(), PROTOCOL_TCP, 1), INSIDE_UNKNOWN);
+}
+
+static void test_nobody_listens(void **state _unused_) {
+        char name[] = "web";
+        const Record record = { .name = name };
+        const Entry entry = { .protocol = PROTOCOL_TCP, .container_ports = { 80, 80 } };
+        Obstacle obstacle;
+
+        assert_false(obstacle_of_inside(&record, &entry, INSIDE_UNKNOWN, &obstacle));
+        assert_false(obstacle_of_inside(&record, &entry, INSIDE_LISTENS, &obstacle));
+        assert_true(obstacle_of_inside(&record, &entry, INSIDE_LOOPBACK, &obstacle));
+        assert_string_equal(obstacle.what, "In the container, a program listens on 127.0.0.1 or ::1 alone on port 80/tcp.");
+        assert_true(obstacle_of_inside(&record, &entry, INSIDE_NOBODY, &obstacle));
+        assert_string_equal(obstacle.what, "In the container, nobody listens on port 80/tcp.");
+        assert_string_equal(obstacle.remedy, "have the program in web listen on port 80/tcp of all its addresses");
+        assert_false(obstacle.certain);
+}
+
 static void test_legacy(void **state _unused_) {
         const RulesetOptions options = { .mark = 0x80, .mask = 0x80 };
         Obstacle obstacle;
@@ -269,6 +318,8 @@ int main(void) {
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_json_without_docker),
                 cmocka_unit_test(test_chains),
+                cmocka_unit_test(test_inside),
+                cmocka_unit_test(test_nobody_listens),
                 cmocka_unit_test(test_legacy),
         };
 
