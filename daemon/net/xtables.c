@@ -48,10 +48,11 @@ typedef struct Rule {
 
 /* Returns 0, or -EBADMSG if there is none at that place. */
 static int rule_at(const Layout *layout, const unsigned char *entries, size_t size, size_t at, Rule *ret) {
-        Rule rule = { .bytes = entries + at };
+        Rule rule;
 
-        if (at > size || size - at < layout->size)
+        if (!entries || at > size || size - at < layout->size)
                 return -EBADMSG;
+        rule.bytes = entries + at;
         memcpy(&rule.target, rule.bytes + layout->offsets, sizeof(rule.target));
         memcpy(&rule.size, rule.bytes + layout->offsets + sizeof(rule.target), sizeof(rule.size));
         if (rule.target < layout->size || rule.size < rule.target + sizeof(struct xt_entry_target) ||

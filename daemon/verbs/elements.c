@@ -27,7 +27,7 @@ const char *element_describe_data(const Survey *survey, const Element *element,
         switch (element->kind) {
         case ELEMENT_DNAT_RANGE:
                 ports = element->ports;
-                /* fall through */
+                __attribute__((fallthrough));
         case ELEMENT_DNAT:
         case ELEMENT_DNAT_HOST:
         case ELEMENT_BACKEND:

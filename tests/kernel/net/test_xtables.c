@@ -61,32 +61,39 @@ static void test_ipv6(void **state _unused_) {
         assert_read(AF_INET6, "ip6tables-legacy");
 }
 
+enum { HEAD = sizeof(struct ipt_entry), POLICY_SIZE = HEAD + sizeof(struct xt_standard_target) };
+
+/* A table of one rule, the policy. */
+static void make_policy(char bytes[static POLICY_SIZE], uint16_t target, uint16_t next) {
+        const struct xt_standard_target verdict = { .verdict = -NF_DROP - 1 };
+
+        memset(bytes, 0, POLICY_SIZE);
+        memcpy(bytes + offsetof(struct ipt_entry, target_offset), &target, sizeof(target));
+        memcpy(bytes + offsetof(struct ipt_entry, next_offset), &next, sizeof(next));
+        memcpy(bytes + HEAD, &verdict, sizeof(verdict));
+}
+
 /* Whatever the bytes, nothing behind them is read. */
 static void test_cut(void **state _unused_) {
-        struct {
-                struct ipt_entry entry;
-                struct xt_standard_target target;
-        } policy = {
-                .entry = { .target_offset = sizeof(struct ipt_entry), .next_offset = sizeof(policy) },
-                .target = { .verdict = -NF_DROP - 1 },
-        };
+        char policy[POLICY_SIZE];
         XtablesForward forward;
 
-        assert_int_equal(xtables_judge(AF_INET, &policy, sizeof(policy), 0, 0, 1, 1, &forward), 0);
+        make_policy(policy, HEAD, POLICY_SIZE);
+        assert_int_equal(xtables_judge(AF_INET, policy, sizeof(policy), 0, 0, 1, 1, &forward), 0);
         assert_true(forward.drops);
-        for (size_t size = 0; size < sizeof(policy); size++) {
-                char *cut = malloc(size + 1);
+        assert_int_equal(xtables_judge(AF_INET, NULL, 0, 0, 0, 1, 1, &forward), -EBADMSG);
+        for (size_t size = 1; size < sizeof(policy); size++) {
+                char *cut = malloc(size);
 
                 assert_non_null(cut);
-                memcpy(cut, &policy, size);
+                memcpy(cut, policy, size);
                 assert_int_equal(xtables_judge(AF_INET, cut, size, 0, 0, 1, 1, &forward), -EBADMSG);
                 free(cut);
         }
-        policy.entry.next_offset = 0;
-        assert_int_equal(xtables_judge(AF_INET, &policy, sizeof(policy), 0, 0, 1, 1, &forward), -EBADMSG);
-        policy.entry.next_offset = sizeof(policy);
-        policy.entry.target_offset = sizeof(policy) - 1;
-        assert_int_equal(xtables_judge(AF_INET, &policy, sizeof(policy), 0, 0, 1, 1, &forward), -EBADMSG);
+        make_policy(policy, HEAD, 0);
+        assert_int_equal(xtables_judge(AF_INET, policy, sizeof(policy), 0, 0, 1, 1, &forward), -EBADMSG);
+        make_policy(policy, POLICY_SIZE - 1, POLICY_SIZE);
+        assert_int_equal(xtables_judge(AF_INET, policy, sizeof(policy), 0, 0, 1, 1, &forward), -EBADMSG);
 }
 
 int main(void) {
