@@ -70,7 +70,6 @@ static int copy_published(Survey *survey, const Containers *containers) {
 }
 
 /* What comes later must not change what was decided: the client goes. */
-
 static int ask_docker(Survey *survey) {
         static const ContainersHandlers handlers = { .changed = on_containers, .connection = on_containers };
         _cleanup_(containers_freep) Containers *containers = NULL;
@@ -109,8 +108,8 @@ static int ask_kernel(Survey *survey) {
         if (r >= 0 || r == -ENOMEM)
                 return r;
         survey->kernel.permission = r == -EPERM;
-        snprintf(survey->kernel.text, sizeof(survey->kernel.text), "cannot read the kernel's tables: %s%s", strerror(-r),
-                 r == -EPERM ? " (CAP_NET_ADMIN is needed: run it as root)" : "");
+        snprintf(survey->kernel.text, sizeof(survey->kernel.text), "cannot read the kernel's tables: %s%s",
+                 strerror(-r), r == -EPERM ? " (CAP_NET_ADMIN is needed: run it as root)" : "");
         return 0;
 }
 

@@ -28,6 +28,10 @@ typedef struct Differences {
 
 void differences_done(Differences *differences);
 
+/* Returns 0 or -ENOMEM. */
+int differences_add(Differences *differences, DifferenceKind kind, const char *format, ...) _printf_(3, 4);
+bool differences_contain(const Differences *differences, const char *text);
+
 /* All but stale flows; docker and kernel must be known. Returns 0 or -ENOMEM. */
 int differences_find(const Survey *survey, Differences *ret);
 
