@@ -40,6 +40,12 @@ static const char *const remedies[_CLAIM_REASON_MAX] = {
         [REASON_HEALTH_UNKNOWN] = "ask Docker for it: docker inspect $",
         [REASON_STARTING] = "wait until its health check has passed: docker inspect $",
         [REASON_UNHEALTHY] = "see what its health check says: docker inspect $",
+        [REASON_NO_ATTACHMENT] = "connect it to a network: docker network connect NETWORK $, or, as its network is Calico's, "
+                                 "calicoctl container add",
+        [REASON_DATASTORE_UNREAD] = "see why Calico's datastore does not answer (Endpoints= in " CONFIG_PATH
+                                    "), for it alone knows the address of $",
+        [REASON_ATTACHMENT_UNREADABLE] = "correct the record of the endpoint of $ in Calico's datastore, or join it anew",
+        [REASON_ATTACHMENT_EMPTY] = "give it an address: calicoctl container $ ip add ADDRESS",
         [REASON_HELD] = "choose another host port for $, or stop the other container",
         [REASON_NOT_BALANCED] = "give both containers calico.expose.mode=balance, or $ another host port",
         [REASON_BALANCE_DIFFERS] = "give $ the same host side and limits as the other container, or another host port",
