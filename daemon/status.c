@@ -35,17 +35,37 @@ static size_t ports_in_kernel(const Model *model) {
         return MAX(v4, v6);
 }
 
-static void append_away(const DockerStatus *docker, size_t ports, char buffer[static STATUS_SIZE]) {
-        time_t seconds = (time_t) (docker->since / 1000000);
-        char clock[8] = "?";
+/* As the host's clock has it. */
+static const char *format_clock(uint64_t usec, char buffer[static 8]) {
+        time_t seconds = (time_t) (usec / 1000000);
         struct tm tm;
 
+        strcpy(buffer, "?");
         if (localtime_r(&seconds, &tm))
-                strftime(clock, sizeof(clock), "%H:%M", &tm);
-        append(buffer, "Docker is away since %s, %zu port%s kept", clock, ports, plural(ports));
+                strftime(buffer, 8, "%H:%M", &tm);
+        return buffer;
 }
 
-const char *status_format(const Model *model, bool known, const DockerStatus *docker, char buffer[static STATUS_SIZE]) {
+static void append_away(const DockerStatus *docker, size_t ports, char buffer[static STATUS_SIZE]) {
+        char clock[8];
+
+        append(buffer, "Docker is away since %s, %zu port%s kept", format_clock(docker->since, clock), ports,
+               plural(ports));
+}
+
+static void append_profiles(const ProfilesStatus *profiles, char buffer[static STATUS_SIZE]) {
+        char clock[8];
+
+        if (profiles->pending > 0)
+                append(buffer, ", %zu profile rule%s pending", profiles->pending, plural(profiles->pending));
+        if (profiles->refused > 0)
+                append(buffer, ", %zu profile rule%s refused", profiles->refused, plural(profiles->refused));
+        if (profiles->away)
+                append(buffer, ", Calico's datastore is away since %s", format_clock(profiles->since, clock));
+}
+
+const char *status_format(const Model *model, bool known, const DockerStatus *docker, const ProfilesStatus *profiles,
+                          char buffer[static STATUS_SIZE]) {
         ModelCounts counts;
         size_t refused;
 
@@ -66,5 +86,6 @@ const char *status_format(const Model *model, bool known, const DockerStatus *do
                 append(buffer, ", %zu waiting", counts.claims[CLAIM_WAITING]);
         if (refused > 0)
                 append(buffer, ", %zu refused", refused);
+        append_profiles(profiles, buffer);
         return buffer;
 }

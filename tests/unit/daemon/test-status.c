@@ -13,7 +13,7 @@ static void check(Model *model, bool known, bool away, const char *expected) {
         assert_int_equal(model_decide(model, &plan), 0);
         plan_done(&plan);
         model_commit(model);
-        (void) status_format(model, known, &docker, status);
+        (void) status_format(model, known, &docker, &(ProfilesStatus) {}, status);
         if (away) { /* the time depends on the zone */
                 assert_non_null(strstr(status, "Docker is away since "));
                 assert_non_null(strstr(status, expected));
@@ -46,7 +46,7 @@ static void test_kept_from_before(void **state _unused_) {
 
         assert_int_equal(model_new(&open_policy, &model), 0);
         assert_int_equal(model_set_actual(model, &(Elements) { &element, 1, 1 }), 0);
-        assert_non_null(strstr(status_format(model, false, &docker, status), ", 10 ports kept"));
+        assert_non_null(strstr(status_format(model, false, &docker, &(ProfilesStatus) {}, status), ", 10 ports kept"));
 }
 
 int main(void) {
