@@ -143,7 +143,8 @@ static char *copy_text(const char *text) {
 }
 
 bool claim_rule_set(ClaimRule *rule, const CalicoOutcome *outcome, uint64_t now) {
-        bool same = rule->state == outcome->state && strcmp(rule->reason ?: "", outcome->reason) == 0;
+        bool same_state = rule->state == outcome->state;
+        bool same = same_state && strcmp(rule->reason ?: "", outcome->reason) == 0;
 
         rule->warning = outcome->warning;
         if (strcmp(rule->profile ?: "", outcome->profile) != 0) {
@@ -157,6 +158,6 @@ bool claim_rule_set(ClaimRule *rule, const CalicoOutcome *outcome, uint64_t now)
         rule->state = outcome->state;
         free(rule->reason);
         rule->reason = copy_text(outcome->reason);
-        rule->news = true;
+        rule->news |= !same_state || rule->state == CALICO_REFUSED; /* why it is pending changes all the time */
         return true;
 }

@@ -191,6 +191,7 @@ static void tell_needs(Profiles *profiles) {
         }
 }
 
+/* The caller tells the status. */
 void profiles_set_carried_out(Profiles *profiles) {
         ClaimRules rules;
         bool equal;
@@ -210,7 +211,7 @@ void profiles_set_carried_out(Profiles *profiles) {
                 explain_unread(profiles);
         else if (!equal || !profiles->client->told)
                 tell_needs(profiles);
-        profiles_tell_status(profiles);
+        count_rules(profiles);
 }
 
 /* What the datastore says. */
