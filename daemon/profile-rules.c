@@ -2,6 +2,7 @@
 #include "daemon/profile-rules.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/array.h"
@@ -18,6 +19,26 @@ bool profile_rule_need(const Record *record, const Claim *claim, CalicoNeed *ret
                 .n_from = record->labels.limits.n_from,
         };
         return true;
+}
+
+static void take_address(Attachment *attachment, const Address *address) {
+        Address *place = address->family == AF_INET ? &attachment->ipv4 : &attachment->ipv6;
+
+        if (!address_is_set(place))
+                *place = *address;
+}
+
+Attachment *profile_rule_attachment(const CalicoEndpoint *endpoint) {
+        Attachment *attachment = attachment_new(endpoint->container, endpoint->id,
+                                                calico_endpoint_profile(endpoint) ?: "");
+
+        if (!attachment)
+                return NULL;
+        attachment->active = endpoint->active;
+        snprintf(attachment->reason, sizeof(attachment->reason), "%s", endpoint->reason);
+        for (size_t i = 0; i < endpoint->n_addresses; i++)
+                take_address(attachment, &endpoint->addresses[i]);
+        return attachment;
 }
 
 CalicoOptions profile_rule_options(const CalicoConfig *config) {

@@ -11,6 +11,9 @@
 /* What the claim needs; false if nothing. Points into the record. */
 bool profile_rule_need(const Record *record, const Claim *claim, CalicoNeed *ret);
 
+/* What the model is to know of an endpoint; NULL if there is no memory. */
+Attachment *profile_rule_attachment(const CalicoEndpoint *endpoint);
+
 /* Points into the configuration. */
 CalicoOptions profile_rule_options(const CalicoConfig *config);
 

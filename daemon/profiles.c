@@ -221,27 +221,11 @@ static void log_unreadable(const CalicoEndpoint *endpoint) {
                   endpoint->id, *endpoint->container ? " of container " : "", endpoint->container, endpoint->reason);
 }
 
-static void take_address(Attachment *attachment, const Address *address) {
-        Address *place = address->family == AF_INET ? &attachment->ipv4 : &attachment->ipv6;
-
-        if (!address_is_set(place))
-                *place = *address;
-}
-
 static void put_endpoint(void *userdata, const CalicoEndpoint *endpoint) {
         Profiles *profiles = userdata;
-        Attachment *attachment = attachment_new(endpoint->container, endpoint->id,
-                                                calico_endpoint_profile(endpoint) ?: "");
+        Attachment *attachment = profile_rule_attachment(endpoint);
 
-        if (!attachment) {
-                check_memory(profiles, -ENOMEM);
-                return;
-        }
-        attachment->active = endpoint->active;
-        snprintf(attachment->reason, sizeof(attachment->reason), "%s", endpoint->reason);
-        for (size_t i = 0; i < endpoint->n_addresses; i++)
-                take_address(attachment, &endpoint->addresses[i]);
-        check_memory(profiles, model_put_attachment(profiles->model, attachment));
+        check_memory(profiles, attachment ? model_put_attachment(profiles->model, attachment) : -ENOMEM);
 }
 
 /* Until all are there, what an earlier client had said holds. */

@@ -27,9 +27,7 @@ void differences_done(Differences *differences) {
         *differences = (Differences) {};
 }
 
-static int add(Differences *differences, DifferenceKind kind, const char *format, ...) _printf_(3, 4);
-
-static int add(Differences *differences, DifferenceKind kind, const char *format, ...) {
+int differences_add(Differences *differences, DifferenceKind kind, const char *format, ...) {
         Difference difference = { .kind = kind };
         va_list arguments;
         int r;
@@ -56,7 +54,7 @@ static int add_element(const Survey *survey, const Element *element, DifferenceK
         /* A memory of the daemon's, which comes and goes by itself. */
         if (element->kind == ELEMENT_WITHDRAWN)
                 return 0;
-        return add(differences, kind, "%s", element_describe(survey, element, text));
+        return differences_add(differences, kind, "%s", element_describe(survey, element, text));
 }
 
 static int add_changed(const Survey *survey, const Element *is, const Element *should, Differences *differences) {
@@ -64,7 +62,7 @@ static int add_changed(const Survey *survey, const Element *is, const Element *s
 
         if (is->kind == ELEMENT_WITHDRAWN)
                 return 0;
-        return add(differences, DIFFERENCE_CHANGED, "%s, should be %s", element_describe(survey, is, text),
+        return differences_add(differences, DIFFERENCE_CHANGED, "%s, should be %s", element_describe(survey, is, text),
                    element_describe_data(survey, should, data));
 }
 
@@ -106,10 +104,10 @@ static int compare_table(const Survey *survey, Differences *differences) {
 
         if (survey->table == TABLE_ABSENT)
                 return n == 0 ? 0
-                              : add(differences, DIFFERENCE_MISSING, "the table inet calico-exposed, with %zu exposure%s",
+                              : differences_add(differences, DIFFERENCE_MISSING, "the table inet calico-exposed, with %zu exposure%s",
                                     n, n == 1 ? "" : "s");
         if (!survey->skeleton_intact)
-                r = add(differences, DIFFERENCE_CHANGED,
+                r = differences_add(differences, DIFFERENCE_CHANGED,
                         "chains, sets or rules of the table inet calico-exposed are not what they must be");
         if (r >= 0)
                 r = compare_elements(survey, differences);
@@ -126,10 +124,10 @@ static int compare_docker_user(const Survey *survey, Differences *differences) {
 
         for (size_t i = 0; i < SURVEY_FAMILIES && r >= 0; i++)
                 if (wanted && survey->docker_user[i] == DOCKER_USER_PUT)
-                        r = add(differences, DIFFERENCE_MISSING,
+                        r = differences_add(differences, DIFFERENCE_MISSING,
                                 "the rule for marked packets at the top of %s DOCKER-USER", tables[i]);
                 else if (!wanted && survey->docker_user[i] == DOCKER_USER_IN_PLACE)
-                        r = add(differences, DIFFERENCE_EXTRA,
+                        r = differences_add(differences, DIFFERENCE_EXTRA,
                                 "the rule for marked packets at the top of %s DOCKER-USER", tables[i]);
         return r;
 }
@@ -153,7 +151,7 @@ static int compare_localnet(const Survey *survey, Differences *differences) {
 
                 if (element->kind == ELEMENT_LOCALNET && !is_planned(&survey->plan, element) &&
                     paths_get_localnet(survey->paths, element->name, &on) >= 0 && !on)
-                        r = add(differences, DIFFERENCE_MISSING, "%s", element_describe(survey, element, text));
+                        r = differences_add(differences, DIFFERENCE_MISSING, "%s", element_describe(survey, element, text));
         }
         return r;
 }
@@ -275,7 +273,7 @@ static int tell_flow(const FlowLook *look, const Flow *flow, DifferenceKind kind
         snprintf(text, sizeof(text), "an open %s flow to %s still goes to %s%s%s%s, and new ones do not",
                  protocol_to_string(flow->protocol), destination, source, record ? " (" : "", record ? record->name : "",
                  record ? ")" : "");
-        return is_told(look->differences, text) ? 0 : add(look->differences, kind, "%s", text);
+        return is_told(look->differences, text) ? 0 : differences_add(look->differences, kind, "%s", text);
 }
 
 static int on_flow(const Flow *flow, void *userdata) {

@@ -52,11 +52,26 @@ static const char *const remedies[_CLAIM_REASON_MAX] = {
         [REASON_HOST_PORT] = "choose another host port for $, or stop who has this one",
 };
 
+/* What keeps an exposed claim from being allowed. */
+static const char *format_rule_remedy(const Survey *survey, const ClaimFacts *facts, char buffer[static REMEDY_SIZE]) {
+        if (!facts->knows_rule)
+                snprintf(buffer, REMEDY_SIZE, "see why Calico's datastore does not answer (Endpoints= in " CONFIG_PATH ")");
+        else if (facts->rule.state == CALICO_REFUSED)
+                snprintf(buffer, REMEDY_SIZE, "set that right in Calico's datastore: %.500s", facts->rule.reason);
+        else if (survey->daemon == DAEMON_RUNS)
+                snprintf(buffer, REMEDY_SIZE, "ask again in a second, and if it stays so, see journalctl -u calico-exposed");
+        else
+                snprintf(buffer, REMEDY_SIZE, "start calico-exposed: systemctl start calico-exposed");
+        return buffer;
+}
+
 const char *remedy_format(const Survey *survey, const Record *record, const Claim *claim, const ClaimFacts *facts,
                           char buffer[static REMEDY_SIZE]) {
         const char *text = remedies[claim->reason] ?: "see the journal of $";
         int before = (int) strcspn(text, "$");
 
+        if (facts->state == CLAIM_EXPOSED && facts->needs_rule)
+                return format_rule_remedy(survey, facts, buffer);
         if (!facts->pending)
                 snprintf(buffer, REMEDY_SIZE, "%.*s%s%s", before, text, record->name, text + before + 1);
         else if (survey->daemon == DAEMON_RUNS)

@@ -400,6 +400,120 @@ def test_taken_out_meanwhile(node):
     assert allow(81) in node.etcd.inbound("cal")
 
 
+# What an operator asks
+
+def test_list(running):
+    """With the daemon running or not, and the datastore answering or not."""
+    web = running.run("web", "80,8000-8100")
+    hand = running.run_alone("hand", "81")
+    running.etcd.put_endpoint(NODE, "e1", [FIRST], container=hand)
+    running.run("refused", "82", profile="other")
+    running.engine.run("bridged", labels={"calico.expose": "83"})
+    running.host.await_status("105 ports of 4 containers exposed, 1 profile rule refused")
+    for alive in (True, False):
+        claims = running.claims()
+        assert claims["web", 80]["profile"] == OWN and claims["web", 80]["profile_rule"] == "in_place"
+        assert claims["web", 80]["reason"] is None
+        assert claims["hand", 81]["container_addresses"] == [FIRST]
+        assert claims["hand", 81]["network"] is None
+        assert claims["refused", 82]["profile_rule"] == "refused"
+        assert claims["refused", 82]["profile_rule_reason"].startswith("the endpoint does not have")
+        assert claims["refused", 82]["reason"].startswith("profile rule refused: ")
+        assert claims["bridged", 83]["profile_rule"] is None
+        assert {claim["state"] for claim in claims.values()} == {"exposed"}
+        if alive:
+            running.process.kill()
+    running.etcd.put_endpoint(NODE, web, ["192.168.0.2"], ["cal"])
+    assert running.claims()["web", 80]["profile_rule"] == "pending"
+    running.etcd.kill()
+    status, out, error = running.status_of("list", "--json")
+    claims = running.claims()
+    assert status == 69 and "Calico's datastore is away: " in error
+    assert '"calico":' in out and claims["web", 80]["profile_rule"] is None
+    assert claims["hand", 81]["state"] == "exposed"  # by what stands in the table
+    assert claims["hand", 81]["container_addresses"] == [FIRST]
+
+
+def test_check(running):
+    """What is missing from the datastore, and what is too much."""
+    web, other = running.run("web"), running.run("other", "8080:80")
+    running.await_settled(2)
+    assert running.status_of("check")[0] == 0
+    before = running.etcd.endpoint_profiles(NODE, web)
+    running.process.kill()  # else it would mend it all
+    running.etcd.put_endpoint(NODE, web, ["192.168.0.2"], ["cal"])
+    running.engine.remove("other")
+    status, out, error = running.status_of("check")
+    assert status == 1 and {line for line in out.splitlines() if "profile" in line} >= {
+        f"missing: the rule for port 80/tcp of web in profile {OWN}: the endpoint does not have the "
+        f"profile {OWN}", f"extra: profile {OWN} on endpoint {other}: no exposed port needs it"}, out + error
+    running.etcd.put_endpoint(NODE, web, ["192.168.0.2"], before)
+    running.etcd.delete_endpoint(NODE, other)
+    running.etcd.edit_inbound(OWN, lambda rules: rules.append(allow(22)))
+    out = running.status_of("check")[1]
+    assert f"missing: the rule for port 80/tcp of web in profile {OWN}: the rules of profile {OWN} are not " in out
+    assert f"extra: the rule for port 80/tcp in profile {OWN}, kept for endpoint {other}: " in out
+    running.host.start_ready()
+    wait_until(lambda: running.status_of("check")[0] == 0, PATIENT, "it is mended")
+
+
+def test_check_of_a_shared_profile(node):
+    node.configure(Scope="profile")
+    node.host.start_ready()
+    node.run("web")
+    node.await_rule("cal", allow(80))
+    node.await_settled(1)
+    node.process.kill()
+    assert node.status_of("check")[0] == 0
+    node.etcd.edit_inbound("cal", lambda rules: rules.remove(allow(80)))
+    out = node.status_of("check")[1]
+    assert "missing: the rule for port 80/tcp of web in profile cal: profile cal does not have the rule" in out
+    node.etcd.delete(f"{PROFILES}/cal")
+    assert node.claims()["web", 80]["reason"] == \
+        "profile rule refused: there is no profile cal in Calico's datastore"
+
+
+@pytest.mark.parametrize("trouble", ["killed", "frozen"])
+def test_check_cannot_tell(running, trouble):
+    running.run("web")
+    running.await_settled(1)
+    (running.etcd.kill if trouble == "killed" else running.etcd.freeze)()
+    status, out, error = running.status_of("check")
+    assert status == 2 and not out and "Calico's datastore is away: " in error
+
+
+def test_explain(running):
+    """The profile, the rule, and who else needs it."""
+    web = running.run("web")
+    running.await_open(80, "192.168.0.2", web)
+    running.etcd.put(f"{OURS}/host/node9", "{}")
+    ledger = running.etcd.get(f"{OURS}/profile/{OWN}")
+    wait_until(lambda: running.etcd.get(f"{OURS}/profile/{OWN}"), PROMPT, "a ledger")
+    running.await_settled(1)
+    ledger = running.etcd.get(f"{OURS}/profile/{OWN}")
+    running.etcd.put(f"{OURS}/profile/{OWN}", ledger.replace(f'"{NODE}/{web}"', f'"{NODE}/{web}","node9/e9"'))
+    out = running.status_of("explain", "web")[1]
+    assert f"Calico's record of its endpoint {web} has the last word on its address.\n" in out
+    assert "Its profile is cal: the first in Calico's record of its endpoint.\n" in out
+    assert f"Profile {OWN} in Calico's datastore allows port 80/tcp. It is needed by others, too " \
+        "(host/endpoint): node9/e9.\n" in out
+    hand = running.run_alone("hand", "81")
+    assert "To change, for the entry \"81\": connect it to a network" in running.status_of("explain", "hand")[1]
+    running.etcd.put_endpoint(NODE, "e1", [FIRST], container=hand, state="inactive")
+    running.await_open(81, FIRST, "e1", container=hand)
+    out = running.status_of("explain", "hand")[1]
+    assert "Calico's record of its endpoint e1, which was made by calicoctl, has its address. " \
+        "It says that the endpoint is inactive" in out
+    running.run("refused", "82", profile="other")
+    running.await_sent(82, "192.168.0.3")
+    out = running.status_of("explain", "refused")[1]
+    assert "Felix lets nothing pass to port 82/tcp for it cannot be allowed: the endpoint does not have" in out
+    assert 'To change, for the entry "82": set that right in Calico\'s datastore: the endpoint does not' in out
+    running.etcd.kill()
+    status, out, _ = running.status_of("explain", "web")
+    assert status == 69 and "Whether a profile in Calico's datastore allows port 80/tcp could not be asked." in out
+
+
 # The configuration
 
 def test_scopes_change(running):

@@ -49,10 +49,26 @@ static void test_kept_from_before(void **state _unused_) {
         assert_non_null(strstr(status_format(model, false, &docker, &(ProfilesStatus) {}, status), ", 10 ports kept"));
 }
 
+/* Calico's datastore has its say at the end. */
+static void test_profiles(void **state _unused_) {
+        const ProfilesStatus behind = { .used = true, .away = true, .since = 1000000, .in_place = 4, .pending = 1 };
+        const ProfilesStatus refused = { .used = true, .in_place = 4, .refused = 2 };
+        _cleanup_(model_freep) Model *model = NULL;
+        const DockerStatus docker = {};
+        char status[STATUS_SIZE];
+
+        assert_int_equal(model_new(&open_policy, &model), 0);
+        assert_string_equal(status_format(model, true, &docker, &refused, status),
+                            "0 ports of 0 containers exposed, 2 profile rules refused");
+        assert_non_null(strstr(status_format(model, true, &docker, &behind, status),
+                               "exposed, 1 profile rule pending, Calico's datastore is away since "));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_status),
                 cmocka_unit_test(test_kept_from_before),
+                cmocka_unit_test(test_profiles),
         };
 
         return cmocka_run_group_tests_name("status", tests, NULL, NULL);
