@@ -27,7 +27,7 @@ const char *element_describe_data(const Survey *survey, const Element *element,
         switch (element->kind) {
         case ELEMENT_DNAT_RANGE:
                 ports = element->ports;
-                /* fall through */
+                __attribute__((fallthrough));
         case ELEMENT_DNAT:
         case ELEMENT_DNAT_HOST:
         case ELEMENT_BACKEND:
@@ -59,75 +59,83 @@ static void format_host_side(const Element *element, char host[static WORDS_HOST
         words_host(&destination, element->ports, element->protocol, host);
 }
 
-static void format_key(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
-        char address[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE], host[WORDS_HOST_SIZE], place[WORDS_PLACE_SIZE];
-        char name[NAME_SIZE], owner[NAME_SIZE];
-        const char *protocol = protocol_to_string(element->protocol) ?: "?";
-        const size_t size = ELEMENT_WORDS_SIZE;
+/* The parts of a key, as words. */
+typedef struct Words {
+        const char *protocol;
+        char name[NAME_SIZE], interface[NAME_SIZE], owner[NAME_SIZE];
+        char address[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE], place[WORDS_PLACE_SIZE], host[WORDS_HOST_SIZE];
+} Words;
 
-        words_escape(element->name, name, sizeof(name));
-        address_format(&element->address, address);
-        prefix_format(&element->prefix, prefix);
-        words_place(&element->address, element->ports, place);
-        format_owner(survey, &element->address, owner);
+static void format_words(const Survey *survey, const Element *element, Words *ret) {
+        ret->protocol = protocol_to_string(element->protocol) ?: "?";
+        words_escape(element->name, ret->name, sizeof(ret->name));
+        words_escape(element->interface ?: "", ret->interface, sizeof(ret->interface));
+        format_owner(survey, &element->address, ret->owner);
+        address_format(&element->address, ret->address);
+        prefix_format(&element->prefix, ret->prefix);
+        words_place(&element->address, element->ports, ret->place);
+        format_host_side(element, ret->host);
+}
+
+/* Those that go by a name. Returns the length; 0: it is none of these. */
+static int format_named_key(const Element *element, const Words *words, char buffer[static ELEMENT_WORDS_SIZE]) {
+        const size_t size = ELEMENT_WORDS_SIZE;
+        const char *name = words->name;
+
         switch (element->kind) {
         case ELEMENT_PROFILE:
-                snprintf(buffer, size, "the chain of profile %s", name);
-                break;
+                return snprintf(buffer, size, "the chain of profile %s", name);
         case ELEMENT_ALLOW:
-                snprintf(buffer, size, "profile %s allows %s/%s%s", name, place, protocol, owner);
-                break;
+                return snprintf(buffer, size, "profile %s allows %s/%s%s", name, words->place, words->protocol,
+                                words->owner);
         case ELEMENT_LIMIT:
         case ELEMENT_BALANCE:
-                snprintf(buffer, size, "the chain %s", name);
-                break;
+                return snprintf(buffer, size, "the chain %s", name);
         case ELEMENT_LIMIT_FROM:
-                snprintf(buffer, size, "%s lets through sources in %s", name, prefix);
-                break;
+                return snprintf(buffer, size, "%s lets through sources in %s", name, words->prefix);
         case ELEMENT_LIMIT_INTERFACE:
-                snprintf(buffer, size, "%s lets through what arrives on %s", name,
-                         words_escape(element->interface ?: "", owner, sizeof(owner)));
-                break;
+                return snprintf(buffer, size, "%s lets through what arrives on %s", name, words->interface);
         case ELEMENT_BACKEND:
-                snprintf(buffer, size, "backend %u of %s", element->ports.first, name);
-                break;
-        case ELEMENT_ENDPOINT:
-                snprintf(buffer, size, "the profile of %s%s", address, owner);
-                break;
-        case ELEMENT_NEIGHBOURS:
-                snprintf(buffer, size, "masquerading between neighbours in %s", prefix);
-                break;
-        case ELEMENT_HAIRPIN:
-                snprintf(buffer, size, "masquerading of %s%s to itself", address, owner);
-                break;
-        case ELEMENT_BALANCED:
-                snprintf(buffer, size, "%s/%s%s as one backend of several", place, protocol, owner);
-                break;
+                return snprintf(buffer, size, "backend %u of %s", element->ports.first, name);
         case ELEMENT_LOCALNET:
-                snprintf(buffer, size, "route_localnet on %s, for 127.0.0.1", name);
-                break;
+                return snprintf(buffer, size, "route_localnet on %s, for 127.0.0.1", name);
         case ELEMENT_HAIRPIN_PORT:
-                snprintf(buffer, size, "the memory of hairpin mode on %s", name);
-                break;
-        case ELEMENT_HOST_ADDRESS:
-                snprintf(buffer, size, "host addresses in %s", prefix);
-                break;
-        case ELEMENT_DNAT_LIMIT:
-                format_host_side(element, host);
-                snprintf(buffer, size, "the limit on port %s", host);
-                break;
+                return snprintf(buffer, size, "the memory of hairpin mode on %s", name);
         default:
-                format_host_side(element, host);
-                snprintf(buffer, size, "port %s", host);
-                break;
+                return 0;
+        }
+}
+
+static int format_key(const Element *element, const Words *words, char buffer[static ELEMENT_WORDS_SIZE]) {
+        const size_t size = ELEMENT_WORDS_SIZE;
+
+        switch (element->kind) {
+        case ELEMENT_ENDPOINT:
+                return snprintf(buffer, size, "the profile of %s%s", words->address, words->owner);
+        case ELEMENT_NEIGHBOURS:
+                return snprintf(buffer, size, "masquerading between neighbours in %s", words->prefix);
+        case ELEMENT_HAIRPIN:
+                return snprintf(buffer, size, "masquerading of %s%s to itself", words->address, words->owner);
+        case ELEMENT_BALANCED:
+                return snprintf(buffer, size, "%s/%s%s as one backend of several", words->place, words->protocol,
+                                words->owner);
+        case ELEMENT_HOST_ADDRESS:
+                return snprintf(buffer, size, "host addresses in %s", words->prefix);
+        case ELEMENT_DNAT_LIMIT:
+                return snprintf(buffer, size, "the limit on port %s", words->host);
+        default:
+                return snprintf(buffer, size, "port %s", words->host);
         }
 }
 
 const char *element_describe(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
         char data[ELEMENT_WORDS_SIZE];
+        Words words;
         size_t used;
 
-        format_key(survey, element, buffer);
+        format_words(survey, element, &words);
+        if (format_named_key(element, &words, buffer) == 0)
+                format_key(element, &words, buffer);
         used = strlen(buffer);
         if (*element_describe_data(survey, element, data))
                 snprintf(buffer + used, ELEMENT_WORDS_SIZE - used, " -> %s", data);

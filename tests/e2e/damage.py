@@ -48,7 +48,7 @@ def await_hairpin(machine):
 
 def disown(machine):
     """The service as before kernel 5.12, or without systemd: no owner, no socket kept."""
-    machine.run(["cc", "-O2", "-shared", "-fPIC", "-o", SHIM, "/src/tests/e2e/shim/no-owner.c"])
+    machine.run(["cc", "-O2", "-shared", "-fPIC", "-o", SHIM, "/src/tests/e2e/no_owner.c"])
     machine.run(["sh", "-c", 'mkdir -p "$1" && printf "%s\\n" "$2" >"$1/disown.conf"', "sh",
                  f"/run/systemd/system/{UNIT}.service.d",
                  f"[Service]\nFileDescriptorStoreMax=0\nEnvironment=LD_PRELOAD={SHIM}"])

@@ -47,17 +47,17 @@ static void change_batch(char *batch, size_t size)
 	}
 }
 
-ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t to_size)
+ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr, socklen_t addr_len)
 {
 	ssize_t (*next)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "sendto");
 	char *copy;
 	ssize_t sent;
 
-	if (!to || to->sa_family != AF_NETLINK || !(copy = malloc(size)))
-		return next(fd, data, size, flags, to, to_size);
-	memcpy(copy, data, size);
-	change_batch(copy, size);
-	sent = next(fd, copy, size, flags, to, to_size);
+	if (!addr || addr->sa_family != AF_NETLINK || !(copy = malloc(n)))
+		return next(fd, buf, n, flags, addr, addr_len);
+	memcpy(copy, buf, n);
+	change_batch(copy, n);
+	sent = next(fd, copy, n, flags, addr, addr_len);
 	free(copy);
 	return sent;
 }

@@ -15,7 +15,7 @@ static const Verb items[] = {
 
 static const Verbs verbs = { items, ELEMENTSOF(items) };
 
-#define WORDS(...) ((const char *const[]) { __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define WORDS(...) ((const char *const[]) { __VA_ARGS__, NULL })
 
 static void assert_parsed(const char *const *words, const char *verb, VerbArguments expected) {
         char error[VERB_ERROR_SIZE];
@@ -44,7 +44,7 @@ static void assert_refused(const char *const *words, const char *expected) {
 #define EXPECTED "expected run, list, explain, --help or --version"
 
 static void test_verbs(void **state _unused_) {
-        assert_parsed(WORDS(), "run", (VerbArguments) {});
+        assert_parsed(&(const char *) { NULL }, "run", (VerbArguments) {});
         assert_parsed(WORDS("run"), "run", (VerbArguments) {});
         assert_parsed(WORDS("list"), "list", (VerbArguments) {});
         assert_parsed(WORDS("hidden"), "hidden", (VerbArguments) {});

@@ -11,14 +11,16 @@
 static char *tell(TestSurvey *test, const Obstacles *obstacles) {
         const Survey *survey = &test->survey;
         const Record *record;
+        char *text;
 
         test_survey_decide(test);
         record = model_records(survey->model, &(size_t) { 0 })[0];
-        return TEXT_OF(file, ({
+        text = TEXT_OF(file, ({
                                story_tell_container(survey, record, file);
                                assert_int_equal(story_tell_claims(survey, record, file), 0);
                                assert_int_equal(story_tell_remedy(survey, record, obstacles, file), 0);
                        }));
+        return text;
 }
 
 static void assert_told(TestSurvey *test, const Obstacles *obstacles, const char *expected) {
