@@ -15,10 +15,12 @@ from calico import ADDRESSES, NODE, PATIENT, PROMPT, CalicoHost
 from datastore import OURS, PROFILES, Etcd, allow, endpoint_key
 from engine import Network
 from labhost import wait_until
+from shim import Shim
 from space import Space
 
 OWN = "calico-exposed-tcp-80"
-FIRST, SECOND, THIRD = ADDRESSES[:3]
+FIRST, SECOND = ADDRESSES[:2]
+STRIDE = 23  # of the allocations that fail
 
 
 @pytest.fixture(scope="module")
@@ -578,6 +580,41 @@ def test_a_bad_configuration_changes_nothing(running):
     running.await_rule("calico-exposed-tcp-81", allow(81))
     for key, value in before.items():
         assert running.written()[key] == value
+
+
+# Memory
+
+def is_gone(node):
+    return not node.sends(80) and node.etcd.inbound(OWN) is None
+
+
+def survive(node, condition, what):
+    """The condition comes, if need be by another process: one that ends says why."""
+    wait_until(lambda: condition() or not node.process.alive, PATIENT, what)
+    if not node.process.alive:
+        assert node.process.wait() > 0 and node.process.lines, what
+        node.host.start_ready()
+    wait_until(condition, PATIENT, what)
+
+
+def test_memory(node, tmp_path):
+    """One allocation fails while a container comes and goes: in the end all is right."""
+    shim = Shim(node.host, tmp_path, "memory")
+    shim.only_program, shim.fail_count = 1, 1
+    node.host.start_ready()
+    before, total = shim.allocations, 0
+    for number in range(-1, 10_000, STRIDE):
+        if number >= 0:
+            shim.fail_first = shim.allocations + number + 1
+        web = node.run("web")
+        survive(node, lambda: node.sends(80) == "192.168.0.2" and
+                OWN in (node.etcd.endpoint_profiles(NODE, web) or ()), f"{number}: it is open")
+        node.remove("web")
+        survive(node, lambda: is_gone(node), f"{number}: it is gone")
+        total = total or shim.allocations - before
+        if number > total:
+            break
+    assert total > 100 and shim.failed > 5
 
 
 # What is counted
