@@ -15,7 +15,9 @@
 
 /* A Docker that is there answers within milliseconds; many containers take a while, and so does a busy machine. */
 #define DOCKER_USEC (10 * USEC_PER_SEC)
-#define CALICO_USEC (5 * USEC_PER_SEC)
+/* Each endpoint of the datastore that does not answer is given up after 5 s, and the next one asked. */
+#define CALICO_ENDPOINT_USEC (5 * USEC_PER_SEC)
+#define CALICO_MAX_USEC (30 * USEC_PER_SEC)
 
 static const int families[SURVEY_FAMILIES] = { AF_INET, AF_INET6 };
 
@@ -91,6 +93,7 @@ static bool calico_has_answered(const Survey *survey) {
 
 /* Until all is read, the datastore says that it is away, or time is up. */
 static int wait_for_calico(Survey *survey) {
+        size_t n = survey->config->calico.n_endpoints;
         sd_event_source *timer = NULL;
         bool late = false;
         int r;
@@ -98,7 +101,7 @@ static int wait_for_calico(Survey *survey) {
         r = timer_new(survey->event, on_deadline, &late, &timer);
         if (r < 0)
                 return r;
-        timer_start(timer, CALICO_USEC);
+        timer_start(timer, MIN(n * CALICO_ENDPOINT_USEC, CALICO_MAX_USEC) + USEC_PER_SEC);
         while (r >= 0 && !late && !calico_has_answered(survey))
                 r = sd_event_run(survey->event, UINT64_MAX);
         sd_event_source_disable_unref(timer);
@@ -135,7 +138,7 @@ static int ask_calico(Survey *survey) {
                 return take_endpoints(survey);
         snprintf(survey->calico.text, sizeof(survey->calico.text), "Calico's datastore is away: %.250s",
                  *calico_look_get_failure(survey->look) ? calico_look_get_failure(survey->look)
-                                                        : "no answer within 5 s");
+                                                        : "no answer in time");
         survey->look = calico_look_free(survey->look);
         return 0;
 }

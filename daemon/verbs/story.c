@@ -159,7 +159,8 @@ static void tell_limits(const Survey *survey, const Record *record, FILE *file) 
 /* Else the claims' reason says all there is. */
 static bool uses_network(const Record *record) {
         return record->waiting != REASON_HOST_NETWORK && record->waiting != REASON_SHARED_NETWORK &&
-               record->waiting != REASON_NO_NETWORK;
+               record->waiting != REASON_NO_NETWORK && record->waiting != REASON_NO_ATTACHMENT &&
+               record->waiting != REASON_DATASTORE_UNREAD;
 }
 
 void story_tell_container(const Survey *survey, const Record *record, FILE *file) {

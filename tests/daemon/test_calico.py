@@ -466,7 +466,6 @@ def test_check_of_a_shared_profile(node):
     node.await_rule("cal", allow(80))
     node.await_settled(1)
     node.process.kill()
-    assert node.status_of("check")[0] == 0
     node.etcd.edit_inbound("cal", lambda rules: rules.remove(allow(80)))
     out = node.status_of("check")[1]
     assert "missing: the rule for port 80/tcp of web in profile cal: profile cal does not have the rule" in out
@@ -552,6 +551,24 @@ def test_back_to_nftables(running):
     running.configure(reload=True)
     running.await_open(80, "192.168.0.2", web, PATIENT)
     running.await_open(81, FIRST, "e1", container=hand)
+
+
+def test_certificates(node, tmp_path):
+    """etcd by HTTPS, which asks for our certificate, after one that does not answer."""
+    pid = node.host.space.holder.pid
+    with Etcd(tmp_path, f"/proc/{pid}/ns/net", node.host.space.enter[:2], port=2479, tls=True) as etcd:
+        node.etcd = etcd
+        etcd.put_profile("cal")
+        node.configure(Endpoints=f"https://127.0.0.1:1,{etcd.tls_url}", CaFile=tmp_path / "ca.pem",
+                       CertFile=tmp_path / "client.pem", KeyFile=tmp_path / "client-key.pem")
+        node.host.start_ready()
+        web = node.run("web")
+        node.await_open(80, "192.168.0.2", web, 5)
+        assert node.status_of("check")[0] == 0
+        node.configure(reload=True, Endpoints=etcd.tls_url)  # nobody whom it trusts
+        node.process.await_line("Calico's datastore is away: https://127.0.0.1:2481: ")
+        assert node.sends(80)
+        node.process.kill()
 
 
 def test_another_datastore_that_does_not_answer(running):

@@ -44,16 +44,35 @@ def connect_inside(namespace, address):
     return result[0]
 
 
-class Etcd:
-    """The process. namespace: the path of a network namespace; enter: what runs a command in it."""
+CERTIFICATES = """set -e
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout ca-key.pem -out ca.pem
+for name in server client; do
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name-key.pem -out $name.csr
+    printf 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n' >$name.ext
+    openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 \\
+        -extfile $name.ext -out $name.pem
+done
+"""
 
-    def __init__(self, directory, namespace, enter, address="127.0.0.1", port=2379):
+
+class Etcd:
+    """The process. namespace: the path of a network namespace; enter: what runs a command in it.
+
+    tls: it also listens on the next port but one, for clients with a certificate from its
+    directory's ca.pem alone.
+    """
+
+    def __init__(self, directory, namespace, enter, address="127.0.0.1", port=2379, tls=False):
         self.directory = pathlib.Path(directory)
         self.namespace = namespace
         self.enter = list(enter)
         self.address, self.port = address, port
         self.url = f"http://{address}:{port}"
+        self.tls_url = f"https://{address}:{port + 2}" if tls else None
         self.process = None
+        if tls:
+            subprocess.run(["sh", "-c", CERTIFICATES], cwd=self.directory, check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def start(self):
         peer = f"http://{self.address}:{self.port + 1}"
@@ -63,6 +82,11 @@ class Etcd:
                    "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
                    "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                    "--initial-cluster", f"test={peer}"]
+        if self.tls_url:
+            command[command.index("--listen-client-urls") + 1] += f",{self.tls_url}"
+            command += ["--client-cert-auth", "--trusted-ca-file", str(self.directory / "ca.pem"),
+                        "--cert-file", str(self.directory / "server.pem"),
+                        "--key-file", str(self.directory / "server-key.pem")]
         with open(self.directory / "etcd.log", "ab") as log:
             self.process = subprocess.Popen([*self.enter, *command], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
