@@ -51,7 +51,7 @@ static int ask_for_path(const Model *model, Paths *paths, const Record *record, 
                 if (localhost && address->family == AF_INET)
                         r = may_set_localnet(model, paths, found.ifname);
                 path.localnet = r > 0;
-                if (r >= 0 && found.bridge)
+                if (r >= 0 && found.bridge && record->network) /* by hand, nobody joins a container to a bridge */
                         r = paths_want_hairpin(paths, found.ifindex, record->network->mac, address);
                 if (r < 0)
                         return r;

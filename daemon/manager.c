@@ -19,6 +19,7 @@
 #include "daemon/messages.h"
 #include "daemon/metrics-file.h"
 #include "daemon/model/model.h"
+#include "daemon/profiles.h"
 #include "daemon/service.h"
 #include "daemon/status.h"
 #include "daemon/timer.h"
@@ -44,6 +45,7 @@ struct Manager {
         Model *model;
         Kernel *kernel;
         Containers *containers;
+        Profiles *profiles;
         sd_event_source *reconcile_source; /* deferred: a burst of events makes one pass */
         sd_event_source *periodic_timer;
         sd_event_source *retry_timer;
@@ -68,6 +70,7 @@ static void manager_update_status(Manager *manager) {
         const StatusFacts facts = {
                 .known = manager->judged,
                 .docker = containers_docker_status(manager->containers),
+                .profiles = profiles_status(manager->profiles),
                 .kernel_error = manager->kernel_error,
                 .kernel_since = manager->kernel_since,
                 .config_since = manager->config_since,
@@ -89,6 +92,7 @@ static void manager_collect_metrics(void *userdata, Metrics *ret) {
                 .docker = *containers_metrics(manager->containers),
                 .kernel = *kernel_metrics(manager->kernel),
                 .passes = manager->passes,
+                .profiles = profiles_metrics(manager->profiles),
         };
         model_count(manager->model, &ret->model);
 }
@@ -148,6 +152,7 @@ static bool manager_can_judge(Manager *manager) {
                 return true;
         if (!containers_are_known(manager->containers))
                 return false;
+        (void) model_attach(manager->model);
         r = model_adopt_holders(manager->model);
         if (r < 0)
                 manager_retry_later(manager, r);
@@ -172,6 +177,7 @@ static void manager_note_kernel(Manager *manager, int result) {
 static void manager_pass(Manager *manager) {
         int r;
 
+        (void) model_attach(manager->model);
         manager_look_at_host_ports(manager);
         r = kernel_reconcile(manager->kernel);
         manager_count_pass(manager, r);
@@ -182,6 +188,7 @@ static void manager_pass(Manager *manager) {
                 return;
         }
         containers_set_carried_out(manager->containers);
+        profiles_set_carried_out(manager->profiles);
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
@@ -255,35 +262,52 @@ static int manager_open_containers(Manager *manager) {
                               &manager->containers);
 }
 
+static void on_profiles_changed(void *userdata) {
+        manager_mark_dirty(userdata);
+}
+
+static void on_profiles_status(void *userdata) {
+        manager_update_status(userdata);
+}
+
+static int manager_open_profiles(Manager *manager) {
+        static const ProfilesHandlers handlers = {
+                .changed = on_profiles_changed,
+                .status = on_profiles_status,
+        };
+        ProfilesClient *client;
+        int r;
+
+        r = profiles_new(manager->event, manager->model, &handlers, manager, &manager->profiles);
+        if (r >= 0)
+                r = profiles_prepare(manager->profiles, &manager->config->calico, &client);
+        if (r >= 0)
+                profiles_commit(manager->profiles, client);
+        return r;
+}
+
 /* The configuration is taken over on success alone. */
 static int manager_use_config(Manager *manager, Config *config) {
+        bool same_datastore = calico_config_equal(&manager->config->calico, &config->calico);
+        ProfilesClient *client = NULL;
         int r = 0;
 
-        if (strcmp(manager->config->docker_socket, config->docker_socket) != 0)
+        if (!same_datastore)
+                r = profiles_prepare(manager->profiles, &config->calico, &client);
+        if (r >= 0 && strcmp(manager->config->docker_socket, config->docker_socket) != 0)
                 r = containers_set_socket(manager->containers, config->docker_socket);
         if (r >= 0)
                 r = model_set_policy(manager->model, &config->policy);
-        if (r < 0)
+        if (r < 0) {
+                profiles_abandon(client);
                 return r;
+        }
+        if (!same_datastore)
+                profiles_commit(manager->profiles, client);
         config_free(manager->config);
         manager->config = config;
         kernel_set_options(manager->kernel, &config->ruleset);
         manager_mark_dirty(manager);
-        return 0;
-}
-
-/* daemon/calico is not asked for anything yet: better no start than profiles without their rules. */
-static int load_config(const char *path, Config **ret, char error[static CONFIG_ERROR_SIZE]) {
-        _cleanup_(config_freep) Config *config = NULL;
-        int r = config_load(path, &config, error);
-
-        if (r >= 0 && config->calico.enabled) {
-                snprintf(error, CONFIG_ERROR_SIZE, "%s: Backend=calico-v1 does not work yet, expected nftables", path);
-                r = -EINVAL;
-        }
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(config);
         return 0;
 }
 
@@ -295,7 +319,7 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
 
         service_notify_reloading();
         manager->reloading = true;
-        r = load_config(manager->config_path, &config, error);
+        r = config_load(manager->config_path, &config, error);
         if (r >= 0)
                 r = manager_use_config(manager, config);
         manager->config_since = 0;
@@ -389,9 +413,15 @@ static int manager_open(Manager *manager) {
         }
         (void) unlink(LEFT_PATH); /* from now on the table says it again */
         r = manager_open_containers(manager);
-        if (r < 0)
+        if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
                           "Cannot set up the client for Docker: %s", strerror(-r));
+                return r;
+        }
+        r = manager_open_profiles(manager);
+        if (r < 0)
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot set up the client for Calico's datastore: %s", strerror(-r));
         return r;
 }
 
@@ -411,7 +441,7 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
         }
         manager->config_path = config_path;
         manager->retry_usec = RETRY_MIN_USEC;
-        r = load_config(config_path, &manager->config, error);
+        r = config_load(config_path, &manager->config, error);
         if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "%s", error);
                 if (error_may_pass(r))
@@ -431,6 +461,7 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
 Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
+        profiles_free(manager->profiles);
         containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);

@@ -51,6 +51,15 @@ static void append_kept(size_t ports, char buffer[static STATUS_SIZE]) {
         append(buffer, "%zu port%s kept", ports, plural(ports));
 }
 
+static void append_lesser_worries(const StatusFacts *facts, char buffer[static STATUS_SIZE]) {
+        char clock[CLOCK_SIZE];
+
+        if (facts->profiles && facts->profiles->away)
+                append(buffer, "Calico's datastore is away since %s, ", format_clock(facts->profiles->since, clock));
+        if (facts->config_since > 0)
+                append(buffer, "The configuration file is bad since %s, ", format_clock(facts->config_since, clock));
+}
+
 /* The worst of it, and what is exposed all the same. */
 static void append_exposed(const Model *model, const StatusFacts *facts, const ModelCounts *counts,
                            char buffer[static STATUS_SIZE]) {
@@ -64,9 +73,7 @@ static void append_exposed(const Model *model, const StatusFacts *facts, const M
                 append(buffer, "Docker is away since %s, ", format_clock(facts->docker->since, clock));
                 append_kept(facts->known ? counts->exposed_ports : ports_in_kernel(model), buffer);
         } else {
-                if (facts->config_since > 0)
-                        append(buffer, "The configuration file is bad since %s, ",
-                               format_clock(facts->config_since, clock));
+                append_lesser_worries(facts, buffer);
                 if (facts->known)
                         append(buffer, "%zu port%s of %zu container%s exposed", counts->exposed_ports,
                                plural(counts->exposed_ports), counts->exposed_containers,
@@ -81,6 +88,11 @@ static void append_count(size_t n, const char *what, const char *ending, char bu
                 append(buffer, ", %zu %s%s", n, what, ending);
 }
 
+static void append_rules(size_t n, const char *what, char buffer[static STATUS_SIZE]) {
+        if (n > 0)
+                append(buffer, ", %zu profile rule%s %s", n, plural(n), what);
+}
+
 const char *status_format(const Model *model, const StatusFacts *facts, char buffer[static STATUS_SIZE]) {
         ModelCounts counts;
 
@@ -90,5 +102,9 @@ const char *status_format(const Model *model, const StatusFacts *facts, char buf
         append_count(counts.claims[CLAIM_CONFLICT], "conflict", plural(counts.claims[CLAIM_CONFLICT]), buffer);
         append_count(counts.claims[CLAIM_WAITING], "waiting", "", buffer);
         append_count(counts.claims[CLAIM_DENIED] + counts.claims[CLAIM_INVALID], "refused", "", buffer);
+        if (facts->profiles) {
+                append_rules(facts->profiles->pending, "pending", buffer);
+                append_rules(facts->profiles->refused, "refused", buffer);
+        }
         return buffer;
 }

@@ -9,6 +9,7 @@
 #include "daemon/model/desired.h"
 #include "daemon/model/exposure.h"
 #include "daemon/model/names.h"
+#include "daemon/model/remember.h"
 #include "daemon/model/withdrawn.h"
 
 typedef struct RecordArray {
@@ -22,6 +23,9 @@ struct Model {
         size_t n_host_ports;
         RecordArray records; /* sorted by ID */
         RecordArray departed;
+        Attachments attachments;
+        Attachment *replaced; /* records may still point to them */
+        bool attachments_changed;
         Elements actual, desired;
         Names *names;         /* of actual, desired, and the hairpin ports */
         Elements hairpin_ports; /* ELEMENT_HAIRPIN_PORT, sorted */
@@ -44,6 +48,15 @@ static void record_array_clear(RecordArray *array) {
         array->count = 0;
 }
 
+static void forget_replaced(Model *model) {
+        while (model->replaced) {
+                Attachment *next = model->replaced->next;
+
+                attachment_free(model->replaced);
+                model->replaced = next;
+        }
+}
+
 Model *model_free(Model *model) {
         if (!model)
                 return NULL;
@@ -51,6 +64,8 @@ Model *model_free(Model *model) {
         record_array_clear(&model->departed);
         free(model->records.items);
         free(model->departed.items);
+        attachments_done(&model->attachments);
+        forget_replaced(model);
         elements_done(&model->actual);
         elements_done(&model->desired);
         elements_done(&model->hairpin_ports);
@@ -78,12 +93,21 @@ Record *model_find(const Model *model, const char *id) {
         return locate(model, id, &at) ? model->records.items[at] : NULL;
 }
 
-static Record *record_renew(const Record *old, const Policy *policy) {
+/* The new record of a container takes its place among what else is known. */
+static void record_settle(const Model *model, Record *record, const Record *old) {
+        if (old)
+                record->memory = old->memory;
+        (void) record_attach(record, &model->attachments);
+        if (old)
+                record_inherit(record, old);
+}
+
+static Record *record_renew(const Model *model, const Record *old, const Policy *policy) {
         Container *copy = container_copy(old->container);
         Record *record = copy ? record_new(copy, policy) : NULL;
 
         if (record)
-                record_inherit(record, old);
+                record_settle(model, record, old);
         return record;
 }
 
@@ -94,7 +118,7 @@ int model_set_policy(Model *model, const Policy *policy) {
         if (!renewed)
                 return -ENOMEM;
         while (n < model->records.count) {
-                renewed[n] = record_renew(model->records.items[n], policy);
+                renewed[n] = record_renew(model, model->records.items[n], policy);
                 if (!renewed[n])
                         break;
                 n++;
@@ -161,8 +185,8 @@ int model_put(Model *model, Container *container) {
         record = record_new(container, model->policy);
         if (!record)
                 return -ENOMEM;
+        record_settle(model, record, known ? model->records.items[at] : NULL);
         if (known) {
-                record_inherit(record, model->records.items[at]);
                 record_free(model->records.items[at]);
         } else if (array_insert_gap(&model->records.items, &model->records.count, &model->records.capacity, at,
                                     sizeof(record)) < 0)
@@ -199,6 +223,55 @@ Record *const *model_departed(const Model *model, size_t *ret_count) {
 
 void model_forget_departed(Model *model) {
         record_array_clear(&model->departed);
+}
+
+void model_set_attachments_state(Model *model, AttachmentsState state) {
+        model->attachments_changed |= model->attachments.state != state;
+        model->attachments.state = state;
+}
+
+AttachmentsState model_attachments_state(const Model *model) {
+        return model->attachments.state;
+}
+
+static void replace_attachment(Model *model, Attachment *old) {
+        model->attachments_changed = true;
+        if (!old)
+                return;
+        old->next = model->replaced;
+        model->replaced = old;
+}
+
+int model_put_attachment(Model *model, Attachment *attachment) {
+        Attachment *old;
+        int r;
+
+        r = attachments_put(&model->attachments, attachment, &old);
+        if (r >= 0)
+                replace_attachment(model, old);
+        return r;
+}
+
+void model_remove_attachment(Model *model, const char *container, const char *id) {
+        replace_attachment(model, attachments_take(&model->attachments, container, id));
+}
+
+void model_forget_attachments(Model *model) {
+        for (size_t i = 0; i < model->attachments.count; i++)
+                replace_attachment(model, model->attachments.items[i]);
+        model->attachments.count = 0;
+}
+
+bool model_attach(Model *model) {
+        bool changed = false;
+
+        if (!model->attachments_changed)
+                return false;
+        for (size_t i = 0; i < model->records.count; i++)
+                changed |= record_attach(model->records.items[i], &model->attachments);
+        forget_replaced(model);
+        model->attachments_changed = false;
+        return changed;
 }
 
 static int elements_copy(const Elements *from, Names *names, Elements *ret) {
@@ -282,12 +355,13 @@ static int claim_is_in_kernel(const Model *model, const Record *record, const Cl
 }
 
 int model_adopt_holders(Model *model) {
-        Exposures actual;
+        Exposures actual = {};
         int r;
 
         r = exposures_of_elements(&model->actual, &actual);
-        if (r < 0)
-                return r;
+        if (r >= 0 && model->attachments.state == ATTACHMENTS_UNKNOWN)
+                r = remember_addresses(model->records.items, model->records.count, &model->actual, &actual,
+                                       &model->attachments);
         for (size_t i = 0; i < model->records.count && r >= 0; i++) {
                 Record *record = model->records.items[i];
 

@@ -40,12 +40,16 @@ static int look_for_differences(Check *check, Differences *ret) {
         int r;
 
         *ret = differences;
-        if (!survey_knows(&survey->docker) || !survey_knows(&survey->kernel)) {
+        if (!survey_knows(&survey->docker) || !survey_knows(&survey->kernel) || !survey_knows(&survey->calico)) {
                 snprintf(check->unknown, sizeof(check->unknown), "%s",
-                         survey_knows(&survey->docker) ? survey->kernel.text : survey->docker.text);
+                         !survey_knows(&survey->docker)   ? survey->docker.text
+                         : !survey_knows(&survey->kernel) ? survey->kernel.text
+                                                          : survey->calico.text);
                 return 0;
         }
         r = differences_find(survey, &differences);
+        if (r >= 0 && survey->look)
+                r = differences_find_rules(survey, &differences);
         if (r >= 0)
                 r = differences_find_flows(survey, &differences);
         if (r < 0 && r != -ENOMEM) {

@@ -39,6 +39,12 @@ static const char *const remedies[_CLAIM_REASON_MAX] = {
         [REASON_HEALTH_UNKNOWN] = "ask Docker for it: docker inspect $",
         [REASON_STARTING] = "wait until its health check has passed: docker inspect $",
         [REASON_UNHEALTHY] = "see what its health check says: docker inspect $",
+        [REASON_NO_ATTACHMENT] = "connect it to a network: docker network connect NETWORK $, or, as its network is Calico's, "
+                                 "calicoctl container add",
+        [REASON_DATASTORE_UNREAD] = "see why Calico's datastore does not answer (Endpoints= in " CONFIG_PATH
+                                    "), for it alone knows the address of $",
+        [REASON_ATTACHMENT_UNREADABLE] = "correct the record of the endpoint of $ in Calico's datastore, or join it anew",
+        [REASON_ATTACHMENT_EMPTY] = "give it an address: calicoctl container $ ip add ADDRESS",
         [REASON_HELD] = "choose another host port for $, or stop %",
         [REASON_NOT_BALANCED] = "give both $ and % calico.expose.mode=balance, or $ another host port",
         [REASON_BALANCE_DIFFERS] = "give $ the same host side and limits as %, or another host port",
@@ -59,8 +65,23 @@ static void fill_in(const char *text, const Record *record, const Claim *claim, 
         buffer[MIN(used, (size_t) REMEDY_SIZE - 1)] = '\0';
 }
 
+/* What keeps an exposed claim from being allowed. */
+static const char *format_rule_remedy(const Survey *survey, const ClaimFacts *facts, char buffer[static REMEDY_SIZE]) {
+        if (!facts->knows_rule)
+                snprintf(buffer, REMEDY_SIZE, "see why Calico's datastore does not answer (Endpoints= in " CONFIG_PATH ")");
+        else if (facts->rule.state == CALICO_REFUSED)
+                snprintf(buffer, REMEDY_SIZE, "set that right in Calico's datastore: %.500s", facts->rule.reason);
+        else if (survey->daemon == DAEMON_RUNS)
+                snprintf(buffer, REMEDY_SIZE, "ask again in a second, and if it stays so, see journalctl -u calico-exposed");
+        else
+                snprintf(buffer, REMEDY_SIZE, "start calico-exposed: systemctl start calico-exposed");
+        return buffer;
+}
+
 const char *remedy_format(const Survey *survey, const Record *record, const Claim *claim, const ClaimFacts *facts,
                           char buffer[static REMEDY_SIZE]) {
+        if (facts->state == CLAIM_EXPOSED && facts->needs_rule)
+                return format_rule_remedy(survey, facts, buffer);
         if (!facts->pending)
                 fill_in(remedies[claim->reason] ?: "see the journal of $", record, claim, buffer);
         else if (survey->daemon == DAEMON_RUNS)

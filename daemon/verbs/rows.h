@@ -8,13 +8,18 @@
 
 /* What `list` tells: a row for each claim, and one for each exposure in the kernel that no claim asks for. */
 
+#define ROW_REASON_SIZE (CALICO_REASON_SIZE + 64)
+
 typedef struct Row {
         const Record *record; /* NULL: no claim; the survey's, like the others */
         const Claim *claim;
         Exposure exposure; /* where there is no claim */
         const Record *neighbour; /* who has the exposure's address, by what Docker says; NULL if nobody, or with a claim */
         ClaimState state;
-        char reason[CLAIM_REASON_SIZE];
+        char reason[ROW_REASON_SIZE];
+        const char *rule; /* what became of its profile rule: static; NULL if none is needed, or that is not known */
+        char rule_reason[ROW_REASON_SIZE]; /* "" if it is in place */
+        char profile[CLAIM_REASON_SIZE];   /* that allows it, or is to; fit to be shown */
 } Row;
 
 typedef struct Rows {

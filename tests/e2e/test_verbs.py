@@ -196,7 +196,8 @@ def test_json_is_as_documented(machine):
         "container_port_last": 8099,
         "container_addresses": [machine.container("web").address(),
                                 machine.container("web").address(family=6)],
-        "network": "bridge", "profile": "bridge", "state": "exposed", "reason": None}
+        "network": "bridge", "profile": "bridge", "state": "exposed", "reason": None,
+        "profile_rule": None, "profile_rule_reason": None}
     assert claims[f"{HOST[4]}:8081:80"]["host_address"] == HOST[4]
     assert claims["80/tpc"]["host_port"] is None and claims["80/tpc"]["state"] == "invalid"
 

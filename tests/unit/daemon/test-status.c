@@ -64,11 +64,29 @@ static void test_kept_from_before(void **state _unused_) {
         assert_non_null(strstr(status_format(model, &facts, status), ", 10 ports kept"));
 }
 
+/* What Calico's datastore keeps from being allowed is told at the end, that it is away at the beginning. */
+static void test_profiles(void **state _unused_) {
+        const ProfilesStatus refused = { .used = true, .in_place = 4, .refused = 2 };
+        const ProfilesStatus behind = { .used = true, .away = true, .since = 43380000000, .in_place = 4, .pending = 1 };
+        const DockerStatus here = {}, away = { .away = true, .since = 43440000000 };
+        _cleanup_(model_freep) Model *model = NULL;
+        StatusFacts facts = { .known = true, .docker = &here, .profiles = &refused };
+
+        assert_int_equal(model_new(&open_policy, &model), 0);
+        check(model, &facts, "0 ports of 0 containers exposed, 2 profile rules refused");
+        facts.profiles = &behind;
+        check(model, &facts,
+              "Calico's datastore is away since 12:03, 0 ports of 0 containers exposed, 1 profile rule pending");
+        facts.docker = &away;
+        check(model, &facts, "Docker is away since 12:04, 0 ports kept, 1 profile rule pending");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_status),
                 cmocka_unit_test(test_attention),
                 cmocka_unit_test(test_kept_from_before),
+                cmocka_unit_test(test_profiles),
         };
 
         assert_int_equal(setenv("TZ", "UTC0", 1), 0);
