@@ -13,12 +13,19 @@ static const struct {
         const char *message_id;
         const char *verb;
 } announcements[_CLAIM_STATE_MAX] = {
-        [CLAIM_EXPOSED] = { LOG_INFO, MESSAGE_EXPOSED, "exposed" },
+        [CLAIM_EXPOSED] = { LOG_INFO, MESSAGE_EXPOSED, "is exposed" },
         [CLAIM_WAITING] = { LOG_INFO, MESSAGE_WAITING, "waits" },
-        [CLAIM_CONFLICT] = { LOG_WARNING, MESSAGE_CONFLICT, "conflict" },
-        [CLAIM_DENIED] = { LOG_WARNING, MESSAGE_REFUSED, "denied" },
-        [CLAIM_INVALID] = { LOG_WARNING, MESSAGE_REFUSED, "refused" },
+        [CLAIM_CONFLICT] = { LOG_WARNING, MESSAGE_CONFLICT, "is in conflict" },
+        [CLAIM_DENIED] = { LOG_WARNING, MESSAGE_DENIED, "is denied" },
+        [CLAIM_INVALID] = { LOG_WARNING, MESSAGE_REFUSED, "is invalid" },
 };
+
+/* Nothing that can happen to this container ends it: somebody has to make it anew. */
+static bool waits_in_vain(const Claim *claim) {
+        return claim->state == CLAIM_WAITING &&
+               (claim->reason == REASON_HOST_NETWORK || claim->reason == REASON_SHARED_NETWORK ||
+                claim->reason == REASON_NO_HEALTH_CHECK);
+}
 
 /* The fields of DESIGN.md section 7, as text. */
 typedef struct ClaimText {
@@ -69,7 +76,7 @@ static void claim_log(int priority, const char *message_id, const Record *record
         log_event(priority, message_id, fields, "%s", message);
 }
 
-/* "web: exposed 8080/tcp -> 172.17.0.2 fd00::2 port 80", "web: refused entry \"80/tpc\": expected ..." */
+/* "web: exposed 8080/tcp -> 172.17.0.2 fd00::2 port 80", "web: entry \"80/tpc\" is invalid: expected ..." */
 static void announce_claim(const Record *record, const Claim *claim) {
         char message[768];
         ClaimText text = {};
@@ -81,10 +88,11 @@ static void announce_claim(const Record *record, const Claim *claim) {
                          text.host, text.address, text.container_port, *text.network ? "network " : "Calico's endpoint",
                          text.network, text.profile);
         else
-                snprintf(message, sizeof(message), "%s: %s entry \"%s\": %s", record->name,
-                         announcements[claim->state].verb, claim->text, reason);
-        claim_log(announcements[claim->state].priority, announcements[claim->state].message_id, record, claim, &text,
-                  claim_state_to_string(claim->state), reason, message);
+                snprintf(message, sizeof(message), "%s: entry \"%s\" %s: %s", record->name, claim->text,
+                         announcements[claim->state].verb, reason);
+        claim_log(waits_in_vain(claim) ? LOG_WARNING : announcements[claim->state].priority,
+                  announcements[claim->state].message_id, record, claim, &text, claim_state_to_string(claim->state),
+                  reason, message);
 }
 
 static void announce_withdrawn(const Record *record, const Claim *claim, const char *reason) {

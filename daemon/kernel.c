@@ -61,7 +61,8 @@ static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_
 
         r = nft_monitor_read(kernel->monitor, kernel->nft, &changes);
         if (r < 0) {
-                log_line(LOG_ERR, "Cannot read nftables' notifications: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
+                          "Cannot read nftables' notifications: %s", strerror(-r));
                 changes = (NftChanges) { .table = true, .docker_user = { true, true } };
         }
         kernel->table_suspect |= changes.table;
@@ -86,7 +87,7 @@ static void on_hairpin(void *userdata, const char *port) {
         Kernel *kernel = userdata;
 
         if (model_add_hairpin_port(kernel->model, port) < 0)
-                log_line(LOG_WARNING, "No memory to remember hairpin mode of %s", port);
+                log_event(LOG_WARNING, MESSAGE_SYSTEM_FAILED, NULL, "No memory to remember hairpin mode of %s", port);
         kernel_dirty(kernel);
 }
 
@@ -113,7 +114,7 @@ static void on_sweep_done(void *userdata, size_t deleted, int error) {
 
         kernel->metrics.flows_deleted += deleted;
         if (error < 0)
-                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-error));
+                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL, "Cannot delete old flows: %s", strerror(-error));
         else if (deleted > 0)
                 log_line(LOG_DEBUG, "Deleted %zu old flows", deleted);
 }
@@ -282,7 +283,8 @@ static void sweep_changed_flows(Kernel *kernel) {
                             model_desired(kernel->model));
 
         if (is_news(&kernel->flows_error, r))
-                log_line(LOG_WARNING, "Cannot delete old flows: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL,
+                          "Cannot delete old flows: %s; trying again", strerror(-r));
         kernel->flows_suspect = r < 0;
 }
 
@@ -292,7 +294,8 @@ static void take_localnet_errors(Kernel *kernel, int on, int off) {
         int r = on < 0 ? on : off;
 
         if (is_news(&kernel->localnet_error, r))
-                log_line(LOG_WARNING, "Cannot switch route_localnet: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                          "Cannot switch route_localnet: %s; trying again", strerror(-r));
         kernel->localnet_suspect = on < 0;
         kernel->table_suspect |= off < 0; /* there is more in it than the model knows */
 }
@@ -331,7 +334,8 @@ static void find_paths(Kernel *kernel) {
         int r = links_find_paths(kernel->model, kernel->paths, kernel->options.localhost);
 
         if (is_news(&kernel->paths_error, r))
-                log_line(LOG_WARNING, "Cannot look up the routes to containers: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                          "Cannot look up the routes to containers: %s; trying again", strerror(-r));
 }
 
 static int reconcile_table(Kernel *kernel) {
@@ -377,8 +381,9 @@ static int reconcile_docker_user(Kernel *kernel, size_t i) {
                 return r;
         kernel->docker_user_suspect[i] = false;
         if (state == DOCKER_USER_PUT)
-                log_line(LOG_INFO, "Put the rule for marked packets at the top of %s filter DOCKER-USER",
-                         families[i] == AF_INET ? "ip" : "ip6");
+                log_event(LOG_INFO, MESSAGE_DOCKER_USER, NULL,
+                          "Put the rule for marked packets at the top of %s filter DOCKER-USER",
+                          families[i] == AF_INET ? "ip" : "ip6");
         return 0;
 }
 
@@ -403,7 +408,8 @@ int kernel_reconcile(Kernel *kernel) {
         for (size_t i = 0; i < FAMILIES; i++) {
                 r = reconcile_docker_user(kernel, i);
                 if (is_news(&kernel->docker_user_error[i], r))
-                        log_line(LOG_WARNING, "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL,
+                                  "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
         }
         return changed;
 }
@@ -451,7 +457,8 @@ static void remove_table(Kernel *kernel) {
         int r = nft_delete_table(kernel->nft);
 
         if (r < 0 && r != -EPERM)
-                log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_WITHDRAW_FAILED, NULL,
+                          "Cannot remove the table inet calico-exposed: %s", strerror(-r));
         service_forget_nft();
 }
 
@@ -464,7 +471,7 @@ static void delete_all_flows(Kernel *kernel) {
         if (r >= 0)
                 r = sweep_flows(kernel, &nothing, &withdrawn);
         if (r < 0)
-                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL, "Cannot delete old flows: %s", strerror(-r));
         elements_done(&withdrawn);
         finish_flows(kernel);
 }
@@ -474,7 +481,8 @@ void kernel_withdraw_all(Kernel *kernel) {
                 int r = docker_user_remove(kernel->nft, families[i], &kernel->options);
 
                 if (r < 0)
-                        log_line(LOG_WARNING, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL,
+                                  "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
         links_restore(model_actual(kernel->model), kernel->paths);
         kernel->paths = paths_free(kernel->paths); /* no wish is fulfilled any more */

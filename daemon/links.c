@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "daemon/messages.h"
 
 static bool localnet_is_ours(const Model *model, const char *ifname) {
         const Elements *actual = model_actual(model);
@@ -178,8 +179,8 @@ void links_restore(const Elements *actual, Paths *paths) {
                 int r = switch_localnet(element, paths, false);
 
                 if (r < 0)
-                        log_line(LOG_WARNING, "Cannot switch route_localnet off on %s: %s", element->name,
-                                 strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                                  "Cannot switch route_localnet off on %s: %s", element->name, strerror(-r));
                 if (element->kind == ELEMENT_HAIRPIN_PORT)
                         (void) paths_set_hairpin(paths, element->name, false);
         }

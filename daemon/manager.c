@@ -55,6 +55,9 @@ struct Manager {
         MetricsPasses passes;
         uint64_t start_usec; /* CLOCK_REALTIME */
         uint64_t retry_usec;
+        int kernel_error; /* of the last pass; 0 if it went well */
+        uint64_t kernel_since; /* when it first went wrong; CLOCK_REALTIME */
+        uint64_t config_since; /* when the configuration file was found bad; 0 if it is in use; CLOCK_REALTIME */
         int host_ports_error; /* told when it changes */
         uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
@@ -64,11 +67,17 @@ struct Manager {
 };
 
 static void manager_update_status(Manager *manager) {
-        const DockerStatus *docker = containers_docker_status(manager->containers);
+        const StatusFacts facts = {
+                .known = manager->judged,
+                .docker = containers_docker_status(manager->containers),
+                .profiles = profiles_status(manager->profiles),
+                .kernel_error = manager->kernel_error,
+                .kernel_since = manager->kernel_since,
+                .config_since = manager->config_since,
+        };
         char status[STATUS_SIZE];
 
-        service_notify_status("%s", status_format(manager->model, manager->judged, docker,
-                                                  profiles_status(manager->profiles), status));
+        service_notify_status("%s", status_format(manager->model, &facts, status));
         metrics_file_update(manager->metrics_file);
 }
 
@@ -130,7 +139,8 @@ static void manager_look_at_host_ports(Manager *manager) {
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)
-                log_line(LOG_WARNING, "Cannot see which ports the host's processes listen on: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_HOST_PORTS_FAILED, NULL,
+                          "Cannot see which ports the host's processes listen on: %s", strerror(-r));
         manager->host_ports_error = r;
 }
 
@@ -150,13 +160,18 @@ static bool manager_can_judge(Manager *manager) {
 }
 
 static void manager_count_pass(Manager *manager, int result) {
-        if (result < 0) {
+        if (result < 0)
                 manager->passes.failed++;
-                metrics_file_update(manager->metrics_file);
-        } else if (result > 0)
+        else if (result > 0)
                 manager->passes.changed++;
         else
                 manager->passes.unchanged++;
+}
+
+static void manager_note_kernel(Manager *manager, int result) {
+        if (result < 0 && manager->kernel_error == 0)
+                (void) sd_event_now(manager->event, CLOCK_REALTIME, &manager->kernel_since);
+        manager->kernel_error = MIN(result, 0);
 }
 
 static void manager_pass(Manager *manager) {
@@ -166,8 +181,10 @@ static void manager_pass(Manager *manager) {
         manager_look_at_host_ports(manager);
         r = kernel_reconcile(manager->kernel);
         manager_count_pass(manager, r);
+        manager_note_kernel(manager, r);
         if (r < 0) {
                 manager_retry_later(manager, r);
+                manager_update_status(manager);
                 return;
         }
         containers_set_carried_out(manager->containers);
@@ -305,12 +322,15 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
         r = config_load(manager->config_path, &config, error);
         if (r >= 0)
                 r = manager_use_config(manager, config);
-        if (r < 0)
+        manager->config_since = 0;
+        if (r < 0) {
+                (void) sd_event_now(manager->event, CLOCK_REALTIME, &manager->config_since);
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "The configuration stays as it was: %s", error);
-        else {
+        } else {
                 TAKE_PTR(config);
                 log_event(LOG_INFO, MESSAGE_CONFIG_READ, NULL, "Read the configuration anew");
         }
+        manager_update_status(manager);
         /* Else it ends when the kernel is changed. */
         if (r < 0 || !manager->judged)
                 manager_set_reloaded(manager);
@@ -379,7 +399,7 @@ static int manager_open(Manager *manager) {
         if (r >= 0)
                 r = model_new(&manager->config->policy, &manager->model);
         if (r < 0) {
-                log_line(LOG_ERR, "Cannot set up the event loop: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "Cannot set up the event loop: %s", strerror(-r));
                 return r;
         }
         r = kernel_new(manager->event, &manager->config->ruleset, manager->store.nft, manager->model, on_kernel_changed,
@@ -394,12 +414,14 @@ static int manager_open(Manager *manager) {
         (void) unlink(LEFT_PATH); /* from now on the table says it again */
         r = manager_open_containers(manager);
         if (r < 0) {
-                log_line(LOG_ERR, "Cannot set up the client for Docker: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot set up the client for Docker: %s", strerror(-r));
                 return r;
         }
         r = manager_open_profiles(manager);
         if (r < 0)
-                log_line(LOG_ERR, "Cannot set up the client for Calico's datastore: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot set up the client for Calico's datastore: %s", strerror(-r));
         return r;
 }
 
@@ -414,7 +436,7 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
         int r;
 
         if (!manager) {
-                log_line(LOG_ERR, "Cannot start: %s", strerror(ENOMEM));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "Cannot start: %s", strerror(ENOMEM));
                 return -ENOMEM;
         }
         manager->config_path = config_path;
@@ -472,7 +494,7 @@ int manager_run(Manager *manager) {
         log_event(LOG_INFO, MESSAGE_STARTED, NULL, "Started");
         r = manager_loop(manager);
         if (r < 0) {
-                log_line(LOG_ERR, "The event loop failed: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "The event loop failed: %s", strerror(-r));
                 return r;
         }
         log_flush_repeats(true);

@@ -170,8 +170,8 @@ static int ask_kernel(Survey *survey) {
         if (r >= 0 || r == -ENOMEM)
                 return r;
         survey->kernel.permission = r == -EPERM;
-        snprintf(survey->kernel.text, sizeof(survey->kernel.text), "cannot read the kernel's tables: %s%s", strerror(-r),
-                 r == -EPERM ? " (CAP_NET_ADMIN is needed: run it as root)" : "");
+        snprintf(survey->kernel.text, sizeof(survey->kernel.text), "cannot read the kernel's tables: %s%s",
+                 strerror(-r), r == -EPERM ? " (CAP_NET_ADMIN is needed: run it as root)" : "");
         return 0;
 }
 

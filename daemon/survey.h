@@ -55,8 +55,9 @@ typedef struct Survey {
         ServiceState service;
 } Survey;
 
-/* Some seconds at the most. Returns 0, -EINVAL for a configuration that is not good (error says what), or another negative errno for what nobody foresaw. From then on only errors are logged: what the daemon would tell of its own way is no news
- * here. That Docker or the kernel cannot be asked is no error: see the problems. */
+/* Some seconds at the most. Returns 0, -EINVAL for a configuration that is not good (error says what), or another
+ * negative errno for what nobody foresaw. From then on only errors are logged: what the daemon would tell of its own way
+ * is no news here. That Docker or the kernel cannot be asked is no error: see the problems. */
 int survey_take(const char *config_path, Survey **ret, char error[static CONFIG_ERROR_SIZE]);
 Survey *survey_free(Survey *survey);
 DEFINE_CLEANUP(Survey, survey_free)

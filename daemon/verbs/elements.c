@@ -59,83 +59,106 @@ static void format_host_side(const Element *element, char host[static WORDS_HOST
         words_host(&destination, element->ports, element->protocol, host);
 }
 
-/* The parts of a key, as words. */
-typedef struct Words {
-        const char *protocol;
-        char name[NAME_SIZE], interface[NAME_SIZE], owner[NAME_SIZE];
-        char address[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE], place[WORDS_PLACE_SIZE], host[WORDS_HOST_SIZE];
-} Words;
-
-static void format_words(const Survey *survey, const Element *element, Words *ret) {
-        ret->protocol = protocol_to_string(element->protocol) ?: "?";
-        words_escape(element->name, ret->name, sizeof(ret->name));
-        words_escape(element->interface ?: "", ret->interface, sizeof(ret->interface));
-        format_owner(survey, &element->address, ret->owner);
-        address_format(&element->address, ret->address);
-        prefix_format(&element->prefix, ret->prefix);
-        words_place(&element->address, element->ports, ret->place);
-        format_host_side(element, ret->host);
-}
-
-/* Those that go by a name. Returns the length; 0: it is none of these. */
-static int format_named_key(const Element *element, const Words *words, char buffer[static ELEMENT_WORDS_SIZE]) {
+/* The chains of profiles, limits and balances, and what is in them. */
+static void format_chain_key(const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char prefix[PREFIX_TEXT_SIZE], name[NAME_SIZE], interface[NAME_SIZE];
         const size_t size = ELEMENT_WORDS_SIZE;
-        const char *name = words->name;
 
+        words_escape(element->name, name, sizeof(name));
         switch (element->kind) {
         case ELEMENT_PROFILE:
-                return snprintf(buffer, size, "the chain of profile %s", name);
-        case ELEMENT_ALLOW:
-                return snprintf(buffer, size, "profile %s allows %s/%s%s", name, words->place, words->protocol,
-                                words->owner);
-        case ELEMENT_LIMIT:
-        case ELEMENT_BALANCE:
-                return snprintf(buffer, size, "the chain %s", name);
+                snprintf(buffer, size, "the chain of profile %s", name);
+                break;
         case ELEMENT_LIMIT_FROM:
-                return snprintf(buffer, size, "%s lets through sources in %s", name, words->prefix);
+                snprintf(buffer, size, "%s lets through sources in %s", name, prefix_format(&element->prefix, prefix));
+                break;
         case ELEMENT_LIMIT_INTERFACE:
-                return snprintf(buffer, size, "%s lets through what arrives on %s", name, words->interface);
+                snprintf(buffer, size, "%s lets through what arrives on %s", name,
+                         words_escape(element->interface ?: "", interface, sizeof(interface)));
+                break;
         case ELEMENT_BACKEND:
-                return snprintf(buffer, size, "backend %u of %s", element->ports.first, name);
-        case ELEMENT_LOCALNET:
-                return snprintf(buffer, size, "route_localnet on %s, for 127.0.0.1", name);
-        case ELEMENT_HAIRPIN_PORT:
-                return snprintf(buffer, size, "the memory of hairpin mode on %s", name);
+                snprintf(buffer, size, "backend %u of %s", element->ports.first, name);
+                break;
         default:
-                return 0;
+                snprintf(buffer, size, "the chain %s", name);
+                break;
         }
 }
 
-static int format_key(const Element *element, const Words *words, char buffer[static ELEMENT_WORDS_SIZE]) {
+/* What stands for one container, by its address. */
+static void format_container_key(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char address[ADDRESS_TEXT_SIZE], place[WORDS_PLACE_SIZE], name[NAME_SIZE], owner[NAME_SIZE];
+        const char *protocol = protocol_to_string(element->protocol) ?: "?";
         const size_t size = ELEMENT_WORDS_SIZE;
 
+        words_place(&element->address, element->ports, place);
+        address_format(&element->address, address);
+        format_owner(survey, &element->address, owner);
+        if (element->kind == ELEMENT_ALLOW)
+                snprintf(buffer, size, "profile %s allows %s/%s%s", words_escape(element->name, name, sizeof(name)),
+                         place, protocol, owner);
+        else if (element->kind == ELEMENT_ENDPOINT)
+                snprintf(buffer, size, "the profile of %s%s", address, owner);
+        else if (element->kind == ELEMENT_HAIRPIN)
+                snprintf(buffer, size, "masquerading of %s%s to itself", address, owner);
+        else
+                snprintf(buffer, size, "%s/%s%s as one backend of several", place, protocol, owner);
+}
+
+/* What is so for all of this host, or an interface of it. */
+static void format_host_key(const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char prefix[PREFIX_TEXT_SIZE], name[NAME_SIZE];
+        const size_t size = ELEMENT_WORDS_SIZE;
+
+        words_escape(element->name, name, sizeof(name));
+        prefix_format(&element->prefix, prefix);
+        if (element->kind == ELEMENT_NEIGHBOURS)
+                snprintf(buffer, size, "masquerading between neighbours in %s", prefix);
+        else if (element->kind == ELEMENT_HOST_ADDRESS)
+                snprintf(buffer, size, "host addresses in %s", prefix);
+        else if (element->kind == ELEMENT_LOCALNET)
+                snprintf(buffer, size, "route_localnet on %s, for 127.0.0.1", name);
+        else
+                snprintf(buffer, size, "the memory of hairpin mode on %s", name);
+}
+
+static void format_key(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char host[WORDS_HOST_SIZE];
+
         switch (element->kind) {
+        case ELEMENT_PROFILE:
+        case ELEMENT_LIMIT:
+        case ELEMENT_BALANCE:
+        case ELEMENT_LIMIT_FROM:
+        case ELEMENT_LIMIT_INTERFACE:
+        case ELEMENT_BACKEND:
+                format_chain_key(element, buffer);
+                break;
+        case ELEMENT_ALLOW:
         case ELEMENT_ENDPOINT:
-                return snprintf(buffer, size, "the profile of %s%s", words->address, words->owner);
-        case ELEMENT_NEIGHBOURS:
-                return snprintf(buffer, size, "masquerading between neighbours in %s", words->prefix);
         case ELEMENT_HAIRPIN:
-                return snprintf(buffer, size, "masquerading of %s%s to itself", words->address, words->owner);
         case ELEMENT_BALANCED:
-                return snprintf(buffer, size, "%s/%s%s as one backend of several", words->place, words->protocol,
-                                words->owner);
+                format_container_key(survey, element, buffer);
+                break;
+        case ELEMENT_NEIGHBOURS:
         case ELEMENT_HOST_ADDRESS:
-                return snprintf(buffer, size, "host addresses in %s", words->prefix);
-        case ELEMENT_DNAT_LIMIT:
-                return snprintf(buffer, size, "the limit on port %s", words->host);
+        case ELEMENT_LOCALNET:
+        case ELEMENT_HAIRPIN_PORT:
+                format_host_key(element, buffer);
+                break;
         default:
-                return snprintf(buffer, size, "port %s", words->host);
+                format_host_side(element, host);
+                snprintf(buffer, ELEMENT_WORDS_SIZE, "%sport %s",
+                         element->kind == ELEMENT_DNAT_LIMIT ? "the limit on " : "", host);
+                break;
         }
 }
 
 const char *element_describe(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
         char data[ELEMENT_WORDS_SIZE];
-        Words words;
         size_t used;
 
-        format_words(survey, element, &words);
-        if (format_named_key(element, &words, buffer) == 0)
-                format_key(element, &words, buffer);
+        format_key(survey, element, buffer);
         used = strlen(buffer);
         if (*element_describe_data(survey, element, data))
                 snprintf(buffer + used, ELEMENT_WORDS_SIZE - used, " -> %s", data);

@@ -20,6 +20,15 @@ bool report_append_text(cJSON *array, const char *text) {
         return false;
 }
 
+cJSON *report_append_object(cJSON *array) {
+        cJSON *object = cJSON_CreateObject();
+
+        if (object && cJSON_AddItemToArray(array, object))
+                return object;
+        cJSON_Delete(object);
+        return NULL;
+}
+
 static bool add_source(cJSON *report, const char *name, const SurveyProblem *problem) {
         cJSON *source = cJSON_AddObjectToObject(report, name);
 

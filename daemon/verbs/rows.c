@@ -141,7 +141,7 @@ static const TableColumn columns[_CELL_MAX] = {
         [CELL_STATE] = { "STATE", 0, 8 },      [CELL_HOST] = { "HOST", 0, 24 },
         [CELL_CONTAINER] = { "CONTAINER", 0, 24 }, [CELL_ADDRESS] = { "ADDRESS", 1, 20 },
         [CELL_NETWORK] = { "NETWORK", 2, 16 }, [CELL_PROFILE] = { "PROFILE", 3, 16 },
-        [CELL_REASON] = { "REASON", 0, 60 },
+        [CELL_REASON] = { "REASON", 0, 40 },
 };
 
 static const TableColour state_colours[_CLAIM_STATE_MAX] = {

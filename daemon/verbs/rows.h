@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 
 #include "daemon/survey.h"
@@ -33,6 +34,9 @@ void rows_done(Rows *rows);
 
 /* The table for people and pipes. Returns 0 or -ENOMEM. */
 int rows_print(const Rows *rows, FILE *file);
+
+/* One of them, at the end of an array of claims (docs/json.md). False if there is no memory. */
+bool row_append_json(cJSON *array, const Row *row);
 
 /* The same as JSON (docs/json.md), a new line behind it. Returns 0 or -ENOMEM. */
 int rows_print_json(const Rows *rows, const Survey *survey, FILE *file);

@@ -67,14 +67,10 @@ static bool add_exposure(cJSON *object, const Row *row) {
                report_add_text(object, "profile", NULL);
 }
 
-static bool add_row(cJSON *array, const Row *row) {
-        cJSON *object = cJSON_CreateObject();
+bool row_append_json(cJSON *array, const Row *row) {
+        cJSON *object = report_append_object(array);
 
-        if (!object || !cJSON_AddItemToArray(array, object)) {
-                cJSON_Delete(object);
-                return false;
-        }
-        return (row->claim ? add_claim(object, row) : add_exposure(object, row)) &&
+        return object && (row->claim ? add_claim(object, row) : add_exposure(object, row)) &&
                report_add_text(object, "state", claim_state_to_string(row->state)) &&
                report_add_text(object, "reason", row->reason) && report_add_text(object, "profile_rule", row->rule) &&
                report_add_text(object, "profile_rule_reason", row->rule_reason);
@@ -87,7 +83,7 @@ int rows_print_json(const Rows *rows, const Survey *survey, FILE *file) {
         int r;
 
         for (size_t i = 0; i < rows->count && complete; i++)
-                complete = add_row(array, &rows->items[i]);
+                complete = row_append_json(array, &rows->items[i]);
         r = complete ? report_print(report, file) : -ENOMEM;
         cJSON_Delete(report);
         return r;

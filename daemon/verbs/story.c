@@ -6,7 +6,6 @@
 
 #include "daemon/profile-rules.h"
 #include "daemon/verbs/process.h"
-#include "daemon/verbs/remedy.h"
 #include "daemon/verbs/words.h"
 
 enum { VALUE_SIZE = 512, NAME_SIZE = 128, SHORT_ID = 12 };
@@ -308,6 +307,27 @@ static const Obstacle *first_obstacle(const Obstacles *obstacles) {
         return obstacles->count > 0 ? &obstacles->items[0] : NULL;
 }
 
+int story_find_advice(const Survey *survey, const Record *record, const Obstacles *obstacles, Advice *ret) {
+        const Obstacle *obstacle = first_obstacle(obstacles);
+        Advice advice = {};
+        ClaimFacts facts;
+        size_t at;
+        int r;
+
+        r = first_problem(survey, record, &facts, &at);
+        if (r < 0)
+                return r;
+        if (r > 0) {
+                advice.claim = &record->claims[at];
+                remedy_format(survey, record, advice.claim, &facts, advice.text);
+        } else if (record->n_claims == 0)
+                strcpy(advice.text, "start it anew with --label " LABEL_EXPOSE "=80 to expose port 80 of it");
+        else if (obstacle)
+                snprintf(advice.text, sizeof(advice.text), "%s", obstacle->remedy);
+        *ret = advice;
+        return 0;
+}
+
 static void tell_obstacles(const Obstacles *obstacles, FILE *file) {
         for (size_t i = 0; i < obstacles->count; i++)
                 fprintf(file, "%s\n", obstacles->items[i].what);
@@ -316,25 +336,18 @@ static void tell_obstacles(const Obstacles *obstacles, FILE *file) {
 }
 
 int story_tell_remedy(const Survey *survey, const Record *record, const Obstacles *obstacles, FILE *file) {
-        const Obstacle *obstacle = first_obstacle(obstacles);
-        char remedy[REMEDY_SIZE];
-        ClaimFacts facts;
-        size_t at;
+        Advice advice;
         int r;
 
-        if (record->n_claims == 0) {
-                fprintf(file, "To expose port 80 of it, start it anew with --label " LABEL_EXPOSE "=80.\n");
-                return 0;
-        }
-        tell_obstacles(obstacles, file);
-        r = first_problem(survey, record, &facts, &at);
+        r = story_find_advice(survey, record, obstacles, &advice);
         if (r < 0)
                 return r;
-        if (r > 0)
-                fprintf(file, "To change, for the entry \"%s\": %s.\n", record->claims[at].text,
-                        remedy_format(survey, record, &record->claims[at], &facts, remedy));
-        else if (obstacle)
-                fprintf(file, "To change: %s.\n", obstacle->remedy);
+        if (record->n_claims > 0)
+                tell_obstacles(obstacles, file);
+        if (advice.claim)
+                fprintf(file, "To change, for the entry \"%s\": %s.\n", advice.claim->text, advice.text);
+        else if (*advice.text)
+                fprintf(file, "To change: %s.\n", advice.text);
         else if (survey_knows(&survey->kernel))
                 fputs("Nothing has to be changed: it is exposed.\n", file);
         return 0;

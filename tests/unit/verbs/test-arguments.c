@@ -64,11 +64,13 @@ static void test_operand(void **state _unused_) {
         assert_refused(WORDS("explain"), "explain: expected CONTAINER: calico-exposed explain CONTAINER");
         assert_refused(WORDS("explain", ""), "explain: unexpected argument \"\", expected one CONTAINER");
         assert_refused(WORDS("explain", "a", "b"), "explain: unexpected argument \"b\", expected one CONTAINER");
-        assert_refused(WORDS("list", "web"), "list: unexpected argument \"web\"");
+        assert_refused(WORDS("list", "web"), "list: unexpected argument \"web\", expected no more than --help or --json");
 }
 
 static void test_mistakes(void **state _unused_) {
         assert_refused(WORDS("lsit"), "unknown argument \"lsit\", " EXPECTED ": did you mean \"list\"?");
+        assert_refused(WORDS("help"), "unknown argument \"help\", " EXPECTED ": did you mean \"--help\"?");
+        assert_refused(WORDS("list", "json"), "list: unexpected argument \"json\", expected no more than --help or --json");
         assert_refused(WORDS("frobnicate"), "unknown argument \"frobnicate\", " EXPECTED);
         assert_refused(WORDS("--versoin"), "unknown argument \"--versoin\", " EXPECTED ": did you mean \"--version\"?");
         assert_refused(WORDS("--help", "list"), "unknown argument \"list\", " EXPECTED ": did you mean \"list\"?");
