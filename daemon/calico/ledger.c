@@ -135,6 +135,11 @@ static void remove_holders(LedgerEntry *entry, const LedgerInput *input) {
         entry->n_holders = n;
 }
 
+void ledger_forget_unneeded(Ledger *ledger, const LedgerInput *input) {
+        for (size_t i = 0; i < ledger->n_entries; i++)
+                remove_holders(&ledger->entries[i], input);
+}
+
 int ledger_set_holders(LedgerEntry *entry, const LedgerInput *input) {
         remove_holders(entry, input);
         for (size_t i = 0; i < input->n_needs; i++) {

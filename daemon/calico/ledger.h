@@ -168,3 +168,5 @@ int ledger_plan(Ledger *ledger, const LedgerInput *input, LedgerPlan *ret);
 LedgerEntry *ledger_get_entry(Ledger *ledger, const ProfileRule *rule); /* made if there is none; NULL: no memory */
 int ledger_set_holders(LedgerEntry *entry, const LedgerInput *input);
 void ledger_remove_entry(Ledger *ledger, LedgerEntry *entry);
+/* Forgets the holders of our host that are neither needed nor kept. Of the input, nothing else is looked at. */
+void ledger_forget_unneeded(Ledger *ledger, const LedgerInput *input);

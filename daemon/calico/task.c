@@ -15,6 +15,20 @@
 
 static void look(Task *task);
 
+/* What is not needed any more may be taken out at any moment: should it be needed again, it counts as being there only
+ * when that was seen. */
+static void forget_unneeded(Task *task) {
+        const LedgerInput input = {
+                .host = task->context->host,
+                .needs = task->needs.needs,
+                .n_needs = task->needs.n_needs,
+                .keep = (const char *const *) task->needs.keep,
+                .n_keep = task->needs.n_keep,
+        };
+
+        ledger_forget_unneeded(&task->last, &input);
+}
+
 void task_set_needs(Task *task, TaskNeeds *needs) {
         bool equal = task_needs_equal(&task->needs, needs);
 
@@ -23,6 +37,7 @@ void task_set_needs(Task *task, TaskNeeds *needs) {
         *needs = (TaskNeeds) {};
         if (equal)
                 return;
+        forget_unneeded(task);
         task->state = CALICO_PENDING;
         task->reason[0] = '\0';
         task_run(task);

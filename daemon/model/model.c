@@ -24,7 +24,7 @@ struct Model {
         RecordArray records; /* sorted by ID */
         RecordArray departed;
         Attachments attachments;
-        Attachment *replaced; /* records may still point to them */
+        Attachment *replaced; /* records may still point to them: the departed, and all until model_attach() */
         bool attachments_changed;
         Elements actual, desired;
         Names *names;         /* of actual, desired, and the hairpin ports */
@@ -223,6 +223,8 @@ Record *const *model_departed(const Model *model, size_t *ret_count) {
 
 void model_forget_departed(Model *model) {
         record_array_clear(&model->departed);
+        if (!model->attachments_changed)
+                forget_replaced(model);
 }
 
 void model_set_attachments_state(Model *model, AttachmentsState state) {
@@ -269,8 +271,9 @@ bool model_attach(Model *model) {
                 return false;
         for (size_t i = 0; i < model->records.count; i++)
                 changed |= record_attach(model->records.items[i], &model->attachments);
-        forget_replaced(model);
         model->attachments_changed = false;
+        if (model->departed.count == 0)
+                forget_replaced(model);
         return changed;
 }
 

@@ -223,6 +223,8 @@ BAD = {
                  "ipv6_nets": []},
     "no list": {"state": "active", "name": "cali1", "profile_ids": "cal", "ipv4_nets": [],
                 "ipv6_nets": []},
+    "a profile's name that is none": {"state": "active", "name": "cali1", "profile_ids": ["we/b"],
+                                      "ipv4_nets": ["192.168.0.2/32"], "ipv6_nets": []},
     "1 MiB": " " * (1 << 20),
 }
 

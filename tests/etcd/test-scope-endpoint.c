@@ -100,6 +100,27 @@ static void test_made_again(void **state) {
         cluster_wait(cluster, strcmp(get_endpoint_profiles(cluster, "node1", "e1"), "web," OWN) == 0);
 }
 
+/* Needed again while it is being taken out: an endpoint never has a profile that is not there. */
+static void test_needed_again(void **state) {
+        Cluster *cluster = begin(state);
+        Host *host = start(cluster, 0);
+
+        host_add_need(host, "e1", PROTOCOL_TCP, 80);
+        for (unsigned i = 0; i < 20; i++) {
+                host->n_needs = 1;
+                host_set_needs(host);
+                cluster_wait(cluster, strstr(get_endpoint_profiles(cluster, "node1", "e1"), OWN));
+                assert_true(key_exists(cluster, OWN_KEY "/rules"));
+                cluster_wait(cluster, host->told[0].state == CALICO_IN_PLACE);
+                host->n_needs = 0;
+                host_set_needs(host);
+                cluster_wait(cluster, !strstr(get_endpoint_profiles(cluster, "node1", "e1"), OWN));
+                /* Some turns of the loop later, ever more. */
+                for (unsigned k = 0; k < i; k++)
+                        assert_true(sd_event_run(cluster->event, 1000) >= 0);
+        }
+}
+
 /* An endpoint without a profile, as `calicoctl container add` leaves it, and one whose record comes late and goes. */
 static void test_records_come_and_go(void **state) {
         Cluster *cluster = begin(state);
@@ -223,7 +244,7 @@ static void test_scope_changes(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_comes_and_goes),      TEST(test_shared_by_hosts), TEST(test_made_again),
+                TEST(test_comes_and_goes),      TEST(test_shared_by_hosts), TEST(test_made_again), TEST(test_needed_again),
                 TEST(test_records_come_and_go), TEST(test_limits),          TEST(test_named_profile),
                 TEST(test_killed_anywhere),     TEST(test_host_given_up),   TEST(test_scope_changes),
         };

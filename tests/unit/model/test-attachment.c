@@ -177,6 +177,29 @@ static void test_replaced(void **state _unused_) {
         expect(model, 1, "", REASON_NO_NETWORK);
 }
 
+/* What is said of one that has gone is still there to be read. */
+static void test_departed(void **state _unused_) {
+        _cleanup_(model_freep) Model *model = new_model(ATTACHMENTS_KNOWN);
+        char id[CONTAINER_ID_SIZE + 1];
+        size_t n;
+
+        put(model, 1, "e1", "192.168.0.1", "web");
+        assert_int_equal(model_put(model, on_none(1, "80")), 1);
+        decide(model);
+        assert_true(model_remove(model, id_of(1, id)));
+        model_remove_attachment(model, id, "e1");
+        decide(model);
+        put(model, 2, "e2", "192.168.0.1", "web");
+        put(model, 2, "e2", "192.168.0.2", "web");
+        decide(model);
+        assert_string_equal(model_departed(model, &n)[0]->profile, "web");
+        assert_int_equal(n, 1);
+        model_forget_departed(model);
+        model_remove_attachment(model, id_of(2, id), "e2");
+        model_forget_departed(model);
+        decide(model);
+}
+
 static void test_which_network(void **state _unused_) {
         _cleanup_(model_freep) Model *model = new_model(ATTACHMENTS_KNOWN);
         Container *container = build_on_bridge(1, "80");
@@ -241,7 +264,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_joined_by_hand), cmocka_unit_test(test_dockers_plugin),
                 cmocka_unit_test(test_replaced),       cmocka_unit_test(test_which_network),
-                cmocka_unit_test(test_remembered),
+                cmocka_unit_test(test_remembered),     cmocka_unit_test(test_departed),
         };
 
         return cmocka_run_group_tests_name("attachment", tests, NULL, NULL);
