@@ -259,8 +259,8 @@ static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *a
 /* What cannot be asked for now is with the next pass, which looks at all of it. */
 static void sweep_changed_flows(Kernel *kernel) {
         static const Elements nothing;
-        int r = sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_actual(kernel->model),
-                            model_desired(kernel->model));
+        int r = sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_before(kernel->model),
+                            model_after(kernel->model));
 
         if (is_news(&kernel->flows_error, r))
                 log_line(LOG_WARNING, "Cannot delete old flows: %s; trying again", strerror(-r));
@@ -286,7 +286,7 @@ static void count_batch(Kernel *kernel, const Plan *plan) {
 
 /* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
 static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
-        const Plan whole = { .add = *model_desired(kernel->model) };
+        const Plan whole = { .add = *model_after(kernel->model) };
         const Plan *applied = rebuild ? &whole : plan;
         int r, on, off;
 
@@ -300,7 +300,7 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         }
         if (rebuild || !plan_is_empty(plan))
                 count_batch(kernel, applied);
-        on = links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths);
+        on = links_set_localnet(kernel->localnet_suspect ? model_after(kernel->model) : &plan->add, kernel->paths);
         take_localnet_errors(kernel, on, off);
         if (!rebuild && plan_is_empty(plan) && !kernel->flows_suspect)
                 return 0;
@@ -315,6 +315,11 @@ static void find_paths(Kernel *kernel) {
                 log_line(LOG_WARNING, "Cannot look up the routes to containers: %s; trying again", strerror(-r));
 }
 
+/* What went wrong last may have been about any container. */
+static bool must_look_at_all(const Kernel *kernel) {
+        return must_rebuild(kernel) || kernel->flows_suspect || kernel->paths_error < 0 || kernel->localnet_error < 0;
+}
+
 static int reconcile_table(Kernel *kernel) {
         bool rebuild;
         Plan plan;
@@ -325,6 +330,8 @@ static int reconcile_table(Kernel *kernel) {
                 if (r < 0)
                         return r;
         }
+        if (must_look_at_all(kernel))
+                model_touch_all(kernel->model);
         find_paths(kernel);
         r = model_decide(kernel->model, &plan);
         if (r < 0)
@@ -436,12 +443,12 @@ static void remove_table(Kernel *kernel) {
         service_forget_nft();
 }
 
-static void delete_all_flows(Kernel *kernel) {
+static void delete_all_flows(Kernel *kernel, const Elements *actual) {
         static const Elements nothing;
         Elements withdrawn = {};
         int r;
 
-        r = withdrawn_between(model_actual(kernel->model), &nothing, &withdrawn);
+        r = withdrawn_between(actual, &nothing, &withdrawn);
         if (r >= 0)
                 r = sweep_flows(kernel, &nothing, &withdrawn);
         if (r < 0)
@@ -451,14 +458,19 @@ static void delete_all_flows(Kernel *kernel) {
 }
 
 void kernel_withdraw_all(Kernel *kernel) {
-        for (size_t i = 0; i < FAMILIES; i++) {
-                int r = docker_user_remove(kernel->nft, families[i], &kernel->options);
+        Elements actual = {};
+        int r = model_copy_actual(kernel->model, &actual);
 
+        if (r < 0)
+                log_line(LOG_ERR, "Cannot withdraw all that belongs to the table: %s", strerror(-r));
+        for (size_t i = 0; i < FAMILIES; i++) {
+                r = docker_user_remove(kernel->nft, families[i], &kernel->options);
                 if (r < 0)
                         log_line(LOG_WARNING, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
-        links_restore(model_actual(kernel->model), kernel->paths);
+        links_restore(&actual, kernel->paths);
         kernel->paths = paths_free(kernel->paths); /* no wish is fulfilled any more */
         remove_table(kernel);
-        delete_all_flows(kernel);
+        delete_all_flows(kernel, &actual);
+        elements_done(&actual);
 }

@@ -21,6 +21,14 @@ static int address_use_compare(const void *a, const void *b) {
         return address_compare(((const AddressUse *) a)->address, ((const AddressUse *) b)->address);
 }
 
+/* In the same order always: which of them is named must not depend on how many others there are. */
+static int address_use_compare_all(const void *a, const void *b) {
+        int r = address_use_compare(a, b);
+
+        return r != 0 ? r : strcmp(((const AddressUse *) a)->record->container->id,
+                                   ((const AddressUse *) b)->record->container->id);
+}
+
 static size_t record_address_uses(Record *record, AddressUse uses[static 2]) {
         size_t n = 0;
 
@@ -54,7 +62,7 @@ static int find_duplicate_addresses(Record *const *records, size_t n_records) {
                 return -ENOMEM;
         for (size_t i = 0; i < n_records; i++)
                 n += record_address_uses(records[i], uses + n);
-        qsort(uses, n, sizeof(*uses), address_use_compare);
+        qsort(uses, n, sizeof(*uses), address_use_compare_all);
         for (size_t i = 1; i < n; i++) {
                 if (address_use_compare(&uses[i - 1], &uses[i]) != 0)
                         continue;

@@ -7,6 +7,7 @@
 
 #include "common/array.h"
 #include "common/text.h"
+#include "daemon/model/carried.h"
 
 enum { SHOWN_NAME_SIZE = 128, SHOWN_ENTRY_SIZE = 96 };
 
@@ -238,6 +239,7 @@ Record *record_free(Record *record) {
         free(record->name);
         labels_done(&record->labels);
         container_free(record->container);
+        carried_free(record->carried);
         free(record);
         return NULL;
 }

@@ -143,7 +143,7 @@ static bool is_planned(const Plan *plan, const Element *element) {
 
 /* The table says that it is on, for us; so it must be. */
 static int compare_localnet(const Survey *survey, Differences *differences) {
-        const Elements *desired = model_desired(survey->model);
+        const Elements *desired = model_after(survey->model);
         int r = 0;
 
         for (size_t i = 0; i < desired->count && r >= 0; i++) {
@@ -241,7 +241,7 @@ bool differences_flow_is_stale(const Survey *survey, const FlowIndex *withdrawn,
 }
 
 static int collect_withdrawn(const Survey *survey, FlowIndex *ret) {
-        const Elements *actual = model_actual(survey->model);
+        const Elements *actual = model_before(survey->model);
         _cleanup_free_ FlowFilter *filters = calloc(actual->count + 1, sizeof(*filters));
         size_t n = 0;
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <valgrind/callgrind.h>
 
 #include "common/macros.h"
 #include "daemon/docker/decode.h"
@@ -14,7 +15,7 @@
 #include "tests/benchmarks/engine/template.h"
 
 /* bench-parts TEMPLATES PART [ROUNDS]: one step of the daemon's, by itself; prints the microseconds that each round
- * took. callgrind counts what measure_round() does. */
+ * took. callgrind counts what is done in one. */
 
 enum { CONTAINERS = 10000, PIECE = 16384 };
 
@@ -42,6 +43,7 @@ static char *filled(TemplateName name, unsigned number, size_t *ret_size) {
 static struct {
         char *text;
         size_t size;
+        Container *container;
         Model *model;
         Elements elements;
         NftSocket *nft;
@@ -107,12 +109,13 @@ static void decode_list(void) {
 /* The model. */
 
 static Container *container_make(unsigned number) {
+        DockerPorts ports = {};
         _cleanup_free_ char *text = NULL;
         Container *container;
         size_t size;
 
-        text = filled(TEMPLATE_INSPECT, number, &size);
-        must(docker_inspect_decode(text, size, &container));
+        text = filled(TEMPLATE_ROW, number, &size);
+        must(docker_row_decode(text, size, &ports, &container));
         return container;
 }
 
@@ -139,14 +142,20 @@ static void prepare_decided(void) {
 static void decide_all(void) {
         Plan plan;
 
+        model_touch_all(work.model);
         must(model_decide(work.model, &plan));
         plan_done(&plan);
 }
 
-static void decide_one(void) {
+/* Each time another. */
+static void make_one(void) {
         static unsigned number = CONTAINERS;
 
-        must(model_put(work.model, container_make(number++)));
+        work.container = container_make(number++);
+}
+
+static void decide_one(void) {
+        must(model_put(work.model, work.container));
         carry_out();
 }
 
@@ -198,15 +207,24 @@ static const struct Part {
         const char *name;
         void (*prepare)(void);
         void (*run)(void);
+        void (*before)(void); /* each round, outside of what is measured; or NULL */
 } all_parts[] = {
         { "event", prepare_event, decode_event },       { "inspect", prepare_inspect, decode_inspect },
-        { "list", prepare_list, decode_list },          { "decide-one", prepare_decided, decide_one },
+        { "list", prepare_list, decode_list },          { "decide-one", prepare_decided, decide_one, make_one },
         { "decide-all", prepare_model, decide_all },    { "encode-one", prepare_elements, encode_one },
         { "encode-all", prepare_elements, encode_all }, { "dump", prepare_dump, dump },
 };
 
-__attribute__((noinline)) static void measure_round(const struct Part *part) {
+static void measure_round(const struct Part *part) {
+        int64_t start;
+
+        if (part->before)
+                part->before();
+        start = now_ns();
+        CALLGRIND_START_INSTRUMENTATION;
         part->run();
+        CALLGRIND_STOP_INSTRUMENTATION;
+        printf("%.1f\n", (double) (now_ns() - start) / 1000);
 }
 
 int main(int argc, char *argv[]) {
@@ -221,13 +239,11 @@ int main(int argc, char *argv[]) {
         if (!part)
                 errx(1, "no such part: %s", argv[2]);
         part->prepare();
-        part->run(); /* once before: what is loaded and allocated for the first time */
-        for (int i = argc > 3 ? atoi(argv[3]) : 1; i > 0; i--) {
-                int64_t start = now_ns();
-
+        if (part->before)
+                part->before();
+        part->run(); /* what is loaded and allocated for the first time does not count */
+        for (int i = argc > 3 ? atoi(argv[3]) : 1; i > 0; i--)
                 measure_round(part);
-                printf("%.1f\n", (double) (now_ns() - start) / 1000);
-        }
         elements_done(&work.elements);
         model_free(work.model);
         nft_socket_free(work.nft);
