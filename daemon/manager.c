@@ -114,15 +114,16 @@ static void manager_retry_later(Manager *manager, int error) {
 
 /* Only claims that have no port yet can meet somebody else on it. */
 static void manager_look_at_host_ports(Manager *manager) {
+        unsigned protocols = model_newcomers(manager->model);
         const HostPort *published;
         HostPort *ports;
         size_t n;
         int r;
 
-        if (!model_has_newcomers(manager->model))
+        if (protocols == 0)
                 return;
         published = containers_published(manager->containers, &n);
-        r = hostports_read(published, n, &ports, &n);
+        r = hostports_read(protocols, published, n, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)

@@ -121,7 +121,7 @@ static int look_at_host_ports(Survey *survey) {
         size_t n;
         int r;
 
-        r = hostports_read(survey->published, survey->n_published, &ports, &n);
+        r = hostports_read(PROTOCOLS_ALL, survey->published, survey->n_published, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(survey->model, ports, n);
         return r;

@@ -225,9 +225,9 @@ static void touch_newcomers(Model *model) {
         size_t n = 0;
 
         for (size_t i = 0; i < model->touched.count; i++)
-                n += model->touched.items[i]->tally.newcomers;
-        for (size_t i = 0; i < model->records.count && n < model->sum.newcomers && !model->all; i++)
-                if (model->records.items[i]->tally.newcomers > 0)
+                n += tally_newcomers(&model->touched.items[i]->tally);
+        for (size_t i = 0; i < model->records.count && n < tally_newcomers(&model->sum) && !model->all; i++)
+                if (tally_newcomers(&model->records.items[i]->tally) > 0)
                         model_touch(model, model->records.items[i]);
 }
 
@@ -241,18 +241,19 @@ void model_set_host_ports(Model *model, HostPort *ports, size_t n_ports) {
         model->n_host_ports = n_ports;
 }
 
-/* Records that were changed in place are counted with the next decision. */
-bool model_has_newcomers(const Model *model) {
-        if (!model->all)
-                return model->sum.newcomers > 0;
-        for (size_t i = 0; i < model->records.count; i++) {
-                const Record *record = model->records.items[i];
+/* Records that were changed in place are counted with the next decision only. */
+unsigned model_newcomers(const Model *model) {
+        Tally sum = model->all ? (Tally) {} : model->sum;
+        unsigned protocols = 0;
 
-                for (size_t k = 0; k < record->n_claims && record->waiting == REASON_NONE; k++)
-                        if (!record->claims[k].refused && !record->claims[k].holds)
-                                return true;
+        for (size_t i = 0; i < model->records.count && model->all; i++) {
+                Tally tally = tally_of(model->records.items + i, 0);
+
+                tally_add(&sum, &tally);
         }
-        return false;
+        for (unsigned i = 0; i < PROTOCOLS; i++)
+                protocols |= sum.newcomers[i] > 0 ? 1u << i : 0;
+        return protocols;
 }
 
 bool model_waits_for_host_ports(const Model *model) {

@@ -30,7 +30,8 @@ int model_put(Model *model, Container *container);
 /* Judges all containers anew by another policy. Returns 0, or -ENOMEM with the model as it was. */
 int model_set_policy(Model *model, const Policy *policy);
 
-/* What processes of the host and Docker itself use: see arbiter.h. Taken over, sorted or not. */
+/* What processes of the host and Docker itself use, at least with the protocols of newcomers: see arbiter.h. Taken over,
+ * sorted or not. */
 void model_set_host_ports(Model *model, HostPort *ports, size_t n_ports);
 
 /* Returns false if it is not known. The record stays readable among the departed until model_forget_departed(). */
@@ -77,8 +78,8 @@ void model_remove_hairpin_port(Model *model, const char *port);
  * Returns 0, or -ENOMEM: then it is, until the daemon starts anew. */
 int model_forget_withdrawn(Model *model, const Element *withdrawn);
 
-/* True if a claim could be exposed that does not hold its host port yet. */
-bool model_has_newcomers(const Model *model);
+/* The protocols of claims that could be exposed and do not hold their host port yet, as protocol_bit(). */
+unsigned model_newcomers(const Model *model);
 
 /* True if a claim waits for a port that a process of the host, or Docker, has. */
 bool model_waits_for_host_ports(const Model *model);

@@ -115,7 +115,7 @@ typedef struct Tally {
         unsigned claims[_CLAIM_STATE_MAX];
         unsigned ports;      /* exposed; a range counts each of its ports */
         unsigned containers; /* 1 if any is */
-        unsigned newcomers;  /* claims that could be exposed and do not hold their port yet */
+        unsigned newcomers[PROTOCOLS]; /* claims that could be exposed and do not hold their port yet */
         unsigned host_port_waits;
 } Tally;
 

@@ -20,7 +20,8 @@ Tally tally_of(Record *const *others, size_t at) {
                 const Claim *claim = &record->claims[i];
 
                 tally.claims[claim->state]++;
-                tally.newcomers += record->waiting == REASON_NONE && !claim->refused && !claim->holds;
+                if (record->waiting == REASON_NONE && !claim->refused && !claim->holds)
+                        tally.newcomers[protocol_index(claim->entry.protocol)]++;
                 tally.host_port_waits += claim->reason == REASON_HOST_PORT;
                 if (claim->state != CLAIM_EXPOSED)
                         continue;
@@ -31,12 +32,21 @@ Tally tally_of(Record *const *others, size_t at) {
         return tally;
 }
 
+unsigned tally_newcomers(const Tally *tally) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < PROTOCOLS; i++)
+                n += tally->newcomers[i];
+        return n;
+}
+
 void tally_add(Tally *sum, const Tally *tally) {
         for (size_t i = 0; i < _CLAIM_STATE_MAX; i++)
                 sum->claims[i] += tally->claims[i];
         sum->containers += tally->containers;
         sum->ports += tally->ports;
-        sum->newcomers += tally->newcomers;
+        for (size_t i = 0; i < PROTOCOLS; i++)
+                sum->newcomers[i] += tally->newcomers[i];
         sum->host_port_waits += tally->host_port_waits;
 }
 
@@ -45,6 +55,7 @@ void tally_subtract(Tally *sum, const Tally *tally) {
                 sum->claims[i] -= tally->claims[i];
         sum->containers -= tally->containers;
         sum->ports -= tally->ports;
-        sum->newcomers -= tally->newcomers;
+        for (size_t i = 0; i < PROTOCOLS; i++)
+                sum->newcomers[i] -= tally->newcomers[i];
         sum->host_port_waits -= tally->host_port_waits;
 }

@@ -9,5 +9,8 @@
  * containers balance is one port. */
 Tally tally_of(Record *const *others, size_t at);
 
+/* Of all protocols. */
+unsigned tally_newcomers(const Tally *tally);
+
 void tally_add(Tally *sum, const Tally *tally);
 void tally_subtract(Tally *sum, const Tally *tally);
