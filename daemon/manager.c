@@ -2,6 +2,7 @@
 #include "daemon/manager.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,7 @@ struct Manager {
         int host_ports_error; /* told when it changes */
         uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
+        char status[STATUS_SIZE]; /* as it was told */
         bool ready;
         bool reloading;
         bool stopping;
@@ -65,7 +67,9 @@ static void manager_update_status(Manager *manager) {
         const DockerStatus *docker = containers_docker_status(manager->containers);
         char status[STATUS_SIZE];
 
-        service_notify_status("%s", status_format(manager->model, manager->judged, docker, status));
+        status_format(manager->model, manager->judged, docker, status);
+        if (strcmp(status, manager->status) != 0)
+                service_notify_status("%s", strcpy(manager->status, status));
         metrics_file_update(manager->metrics_file);
 }
 
@@ -208,6 +212,7 @@ static void on_kernel_changed(void *userdata) {
 static int on_periodic(sd_event_source *source, uint64_t now _unused_, void *userdata) {
         Manager *manager = userdata;
 
+        (void) malloc_trim(0);
         kernel_suspect(manager->kernel);
         manager_mark_dirty(manager);
         metrics_file_update(manager->metrics_file);

@@ -73,7 +73,7 @@ static void claim_refuse(Claim *claim, ClaimState state, ClaimReason reason) {
 
 static void claim_judge(const Record *record, Claim *claim, const ContainerLabel *label, const Policy *policy) {
         claim_refuse(claim, CLAIM_INVALID, entry_invalid(record, claim));
-        if (!claim->refused && *record->labels.problem)
+        if (!claim->refused && record->labels.problem)
                 claim_refuse(claim, CLAIM_INVALID, REASON_LABEL);
         if (!claim->refused)
                 claim_refuse(claim, CLAIM_DENIED, entry_denied(&claim->entry, label, policy));
