@@ -1,10 +1,10 @@
 #compdef calico-exposed
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Completion of calico-exposed(8) for zsh: verbs, and names of running containers.
+# Completion of calico-exposed(8) for zsh: verbs, and names of containers.
 
 _calico_exposed_containers() {
 	local -a names
-	names=(${(f)"$(_call_program containers docker ps --format '{{.Names}}' 2>/dev/null)"})
+	names=(${(f)"$(_call_program containers docker ps --all --format '{{.Names}}' 2>/dev/null)"})
 	compadd -a names
 }
 
@@ -25,6 +25,8 @@ _calico_exposed() {
 		list | check) compadd -- --json ;;
 		explain) _calico_exposed_containers ;;
 		esac
+	elif ((CURRENT == 4)) && [[ $words[2] == explain ]]; then
+		compadd -- --json
 	fi
 }
 

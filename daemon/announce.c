@@ -13,12 +13,19 @@ static const struct {
         const char *message_id;
         const char *verb;
 } announcements[_CLAIM_STATE_MAX] = {
-        [CLAIM_EXPOSED] = { LOG_INFO, MESSAGE_EXPOSED, "exposed" },
+        [CLAIM_EXPOSED] = { LOG_INFO, MESSAGE_EXPOSED, "is exposed" },
         [CLAIM_WAITING] = { LOG_INFO, MESSAGE_WAITING, "waits" },
-        [CLAIM_CONFLICT] = { LOG_WARNING, MESSAGE_CONFLICT, "conflict" },
-        [CLAIM_DENIED] = { LOG_WARNING, MESSAGE_REFUSED, "denied" },
-        [CLAIM_INVALID] = { LOG_WARNING, MESSAGE_REFUSED, "refused" },
+        [CLAIM_CONFLICT] = { LOG_WARNING, MESSAGE_CONFLICT, "is in conflict" },
+        [CLAIM_DENIED] = { LOG_WARNING, MESSAGE_DENIED, "is denied" },
+        [CLAIM_INVALID] = { LOG_WARNING, MESSAGE_REFUSED, "is invalid" },
 };
+
+/* Nothing that can happen to this container ends it: somebody has to make it anew. */
+static bool waits_in_vain(const Claim *claim) {
+        return claim->state == CLAIM_WAITING &&
+               (claim->reason == REASON_HOST_NETWORK || claim->reason == REASON_SHARED_NETWORK ||
+                claim->reason == REASON_NO_HEALTH_CHECK);
+}
 
 /* The fields of DESIGN.md section 7, as text. */
 typedef struct ClaimText {
@@ -69,7 +76,7 @@ static void claim_log(int priority, const char *message_id, const Record *record
         log_event(priority, message_id, fields, "%s", message);
 }
 
-/* "web: exposed 8080/tcp -> 172.17.0.2 fd00::2 port 80", "web: refused entry \"80/tpc\": expected ..." */
+/* "web: exposed 8080/tcp -> 172.17.0.2 fd00::2 port 80", "web: entry \"80/tpc\" is invalid: expected ..." */
 static void announce_claim(const Record *record, const Claim *claim) {
         char message[768];
         ClaimText text = {};
@@ -77,13 +84,15 @@ static void announce_claim(const Record *record, const Claim *claim) {
 
         claim_text_fill(record, claim, &record->ipv4, &record->ipv6, &text);
         if (claim->state == CLAIM_EXPOSED)
-                snprintf(message, sizeof(message), "%s: exposed %s -> %s port %s (network %s, profile %s)",
-                         record->name, text.host, text.address, text.container_port, text.network, text.profile);
+                snprintf(message, sizeof(message), "%s: exposed %s -> %s port %s (%s%s, profile %s)", record->name,
+                         text.host, text.address, text.container_port, *text.network ? "network " : "Calico's endpoint",
+                         text.network, text.profile);
         else
-                snprintf(message, sizeof(message), "%s: %s entry \"%s\": %s", record->name,
-                         announcements[claim->state].verb, claim->text, reason);
-        claim_log(announcements[claim->state].priority, announcements[claim->state].message_id, record, claim, &text,
-                  claim_state_to_string(claim->state), reason, message);
+                snprintf(message, sizeof(message), "%s: entry \"%s\" %s: %s", record->name, claim->text,
+                         announcements[claim->state].verb, reason);
+        claim_log(waits_in_vain(claim) ? LOG_WARNING : announcements[claim->state].priority,
+                  announcements[claim->state].message_id, record, claim, &text, claim_state_to_string(claim->state),
+                  reason, message);
 }
 
 static void announce_withdrawn(const Record *record, const Claim *claim, const char *reason) {
@@ -151,4 +160,54 @@ void announce_changes(Model *model) {
         records = model_decided(model, &n);
         for (size_t i = 0; i < n; i++)
                 announce_record(records[i]);
+}
+
+static const struct {
+        int priority;
+        const char *message_id;
+} rule_announcements[_CALICO_STATE_MAX] = {
+        [CALICO_PENDING] = { LOG_NOTICE, MESSAGE_RULE_PENDING },
+        [CALICO_IN_PLACE] = { LOG_INFO, MESSAGE_RULE_IN_PLACE },
+        [CALICO_REFUSED] = { LOG_WARNING, MESSAGE_RULE_REFUSED },
+};
+
+static void rule_text_fill(const Record *record, const ClaimRule *rule, ClaimText *text) {
+        const char *profile = rule->profile ?: "";
+
+        claim_text_fill(record, &record->claims[rule->claim], &record->ipv4, &record->ipv6, text);
+        text_escape(profile, strlen(profile), text->profile, sizeof(text->profile));
+}
+
+/* "web: profile calico-exposed-tcp-80 allows port 80/tcp", "web: 8080/tcp is exposed, but the rule for port 80/tcp is
+ * pending: ..." */
+void announce_rule(const Record *record, const ClaimRule *rule) {
+        const Claim *claim = &record->claims[rule->claim];
+        const char *reason = rule->reason ?: "", *protocol = protocol_to_string(claim->entry.protocol);
+        char message[1024];
+        ClaimText text = {};
+
+        rule_text_fill(record, rule, &text);
+        if (rule->state == CALICO_IN_PLACE)
+                snprintf(message, sizeof(message), "%s: profile %s allows port %s/%s", record->name, text.profile,
+                         text.container_port, protocol);
+        else
+                snprintf(message, sizeof(message), "%s: %s is exposed, but the rule%s%s for port %s/%s %s: %s",
+                         record->name, text.host, *text.profile ? " of profile " : "", text.profile,
+                         text.container_port, protocol,
+                         rule->state == CALICO_PENDING ? "is pending" : "cannot be made", reason);
+        claim_log(rule_announcements[rule->state].priority, rule_announcements[rule->state].message_id, record, claim,
+                  &text, claim_state_to_string(claim->state), reason, message);
+}
+
+void announce_rule_trouble(const Record *record, const ClaimRule *rule) {
+        const Claim *claim = &record->claims[rule->claim];
+        char message[512];
+        ClaimText text = {};
+
+        rule_text_fill(record, rule, &text);
+        snprintf(message, sizeof(message),
+                 "%s: profile %s now has %s, which calicoctl 0.19 cannot read: it fails at its next change of this profile",
+                 record->name, text.profile, rule->warning);
+        claim_log(LOG_WARNING, MESSAGE_DATASTORE_WARNING, record, claim, &text, claim_state_to_string(claim->state), NULL,
+                  message);
 }

@@ -39,6 +39,22 @@ static const char *set_text(char **text, const char *value) {
         return NULL;
 }
 
+static bool text_equal(const char *a, const char *b) {
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool calico_config_equal(const CalicoConfig *a, const CalicoConfig *b) {
+        if (a->enabled != b->enabled || a->scope != b->scope || a->n_endpoints != b->n_endpoints ||
+            !text_equal(a->ca_file, b->ca_file) || !text_equal(a->cert_file, b->cert_file) ||
+            !text_equal(a->key_file, b->key_file) || !text_equal(a->user, b->user) ||
+            !text_equal(a->password, b->password) || !text_equal(a->hostname, b->hostname))
+                return false;
+        for (size_t i = 0; i < a->n_endpoints; i++)
+                if (strcmp(a->endpoints[i], b->endpoints[i]) != 0)
+                        return false;
+        return true;
+}
+
 const char *calico_config_set_backend(CalicoConfig *config, const char *value) {
         if (strcasecmp(value, "nftables") != 0 && strcasecmp(value, "calico-v1") != 0)
                 return "nftables or calico-v1";

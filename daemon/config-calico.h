@@ -24,6 +24,7 @@ typedef struct CalicoConfig {
 } CalicoConfig;
 
 void calico_config_done(CalicoConfig *config);
+bool calico_config_equal(const CalicoConfig *a, const CalicoConfig *b);
 
 /* Take the value of the key of that name. They return NULL, or what was expected, in words; config_no_memory where
  * there is none. An empty value is as if the key was not given. */

@@ -10,6 +10,7 @@
 #include "common/array.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "daemon/messages.h"
 #include "daemon/model/entry.h"
 #include "daemon/model/limits.h"
 
@@ -276,10 +277,10 @@ static void warn_unknown(const Reading *reading, const char *section, const char
         const char *nearest = nearest_key(name);
         char shown_section[64], shown_name[64];
 
-        log_line(LOG_WARNING, "%s:%u: there is no key %s in section [%s]%s%s%s", reading->path, reading->line,
-                 text_escape(name, strlen(name), shown_name, sizeof(shown_name)),
-                 text_escape(section, strlen(section), shown_section, sizeof(shown_section)),
-                 nearest ? ", did you mean " : "", nearest ?: "", nearest ? "?" : "");
+        log_event(LOG_WARNING, MESSAGE_CONFIG_UNKNOWN, NULL, "%s:%u: there is no key %s in section [%s]%s%s%s",
+                  reading->path, reading->line, text_escape(name, strlen(name), shown_name, sizeof(shown_name)),
+                  text_escape(section, strlen(section), shown_section, sizeof(shown_section)),
+                  nearest ? ", did you mean " : "", nearest ?: "", nearest ? "?" : "");
 }
 
 static void forget_default(Policy *policy, const char *name) {

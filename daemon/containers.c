@@ -96,7 +96,7 @@ static void containers_inspect(Containers *containers, const char *id) {
 /* There was no memory to keep one. Before all of them are known, the next list is the first one again: what is missing
  * would else be taken for gone. */
 static void containers_lose(Containers *containers) {
-        log_line(LOG_ERR, "No memory for a container");
+        log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "No memory for a container");
         containers->listed = containers->listed && containers->known;
         containers_list_later(containers);
 }
@@ -221,7 +221,7 @@ static void on_docker_connected(void *userdata, const char *version, const char 
         containers->metrics.connections++;
         log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
         containers_set_away(containers, NULL);
-        images_forget_unreadable(containers->images);
+        images_doubt_unreadable(containers->images);
         containers_ask_for_parked(containers);
         (void) docker_client_list(containers->docker);
         timer_start(containers->list_timer, LIST_CONNECTED_USEC);
@@ -338,7 +338,8 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
         containers_count_request(containers, METRICS_LIST, error < 0);
         if (error < 0) {
                 if (error != -ENOTCONN) /* which is said already */
-                        log_line(LOG_WARNING, "Cannot list Docker's containers: %s", reason);
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL,
+                                  "Cannot list Docker's containers: %s", reason);
                 containers_list_later(containers);
                 containers_set_away(containers, reason);
                 return;
@@ -375,13 +376,13 @@ static void on_docker_image(void *userdata, const char *id, DockerInspectOutcome
         }
         if (outcome == DOCKER_INSPECT_OK)
                 r = images_learn(containers->images, id, labels, n_labels);
-        else {
-                log_line(LOG_WARNING, "Cannot read image %.19s (%s): its containers' labels count as the image's", id,
-                         reason);
+        else
                 r = images_learn_unreadable(containers->images, id);
-        }
+        if (outcome != DOCKER_INSPECT_OK && r != 0)
+                log_event(LOG_WARNING, MESSAGE_IMAGE_UNREADABLE, NULL,
+                          "Cannot read image %.19s (%s): its containers' labels count as the image's", id, reason);
         if (r < 0)
-                log_line(LOG_ERR, "No memory for an image");
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "No memory for an image");
         containers_release_parked(containers, id);
 }
 
@@ -444,7 +445,7 @@ void containers_set_carried_out(Containers *containers) {
 }
 
 void containers_refresh(Containers *containers) {
-        images_forget_unreadable(containers->images);
+        images_doubt_unreadable(containers->images);
         if (docker_client_list(containers->docker) < 0)
                 containers_list_later(containers);
 }

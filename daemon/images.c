@@ -11,6 +11,7 @@ typedef struct Image {
         ContainerLabel *labels;
         size_t n_labels;
         bool unreadable;
+        bool doubted; /* unreadable, and to be asked for again */
         unsigned long used; /* when it was last looked at, by count */
 } Image;
 
@@ -74,7 +75,7 @@ bool images_mark(Images *images, Container *container) {
 
         if (container->n_labels == 0 || !container->image_id || *container->image_id == '\0')
                 return true;
-        if (!locate(images, container->image_id, &at))
+        if (!locate(images, container->image_id, &at) || images->items[at].doubted)
                 return false;
         image = &images->items[at];
         image->used = ++images->clock;
@@ -130,8 +131,15 @@ int images_learn(Images *images, const char *id, const ContainerLabel *labels, s
 
 int images_learn_unreadable(Images *images, const char *id) {
         Image image = { .id = strdup(id), .unreadable = true };
+        bool news;
+        size_t at;
+        int r;
 
-        return image.id ? images_put(images, &image) : -ENOMEM;
+        if (!image.id)
+                return -ENOMEM;
+        news = !locate(images, id, &at) || !images->items[at].unreadable;
+        r = images_put(images, &image);
+        return r < 0 ? r : news;
 }
 
 static Parked *find_parked(Images *images, const char *container_id) {
@@ -231,8 +239,7 @@ bool images_has_parked(const Images *images) {
         return images->n_parked > 0;
 }
 
-void images_forget_unreadable(Images *images) {
-        for (size_t i = images->count; i > 0; i--)
-                if (images->items[i - 1].unreadable)
-                        images_remove(images, i - 1);
+void images_doubt_unreadable(Images *images) {
+        for (size_t i = 0; i < images->count; i++)
+                images->items[i].doubted = images->items[i].unreadable;
 }

@@ -25,8 +25,8 @@ bool images_mark(Images *images, Container *container);
 /* What an image says. labels are copied. Returns 0 or -ENOMEM. */
 int images_learn(Images *images, const char *id, const ContainerLabel *labels, size_t n_labels);
 
-/* The image cannot be read: all labels of its containers are taken to be its own, until it is forgotten or learnt.
- * Returns 0 or -ENOMEM. */
+/* The image cannot be read: all labels of its containers are taken to be its own, until it is doubted or learnt. Returns
+ * 1 if that is news, 0 if it was so before, or -ENOMEM. */
 int images_learn_unreadable(Images *images, const char *id);
 
 /* Keeps a container whose image is not known yet; it replaces an older one with the same ID. Taken over, on success and
@@ -45,5 +45,5 @@ void images_drop_parked(Images *images, const char *container_id);
 const char *images_next_parked(const Images *images, const char *image_id);
 bool images_has_parked(const Images *images);
 
-/* Forgets which images could not be read: they are asked for again. */
-void images_forget_unreadable(Images *images);
+/* Images that could not be read are to be asked for again. */
+void images_doubt_unreadable(Images *images);

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "daemon/flows.h"
+#include "daemon/left.h"
 #include "daemon/links.h"
 #include "daemon/messages.h"
 #include "daemon/model/withdrawn.h"
@@ -60,7 +61,8 @@ static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_
 
         r = nft_monitor_read(kernel->monitor, kernel->nft, &changes);
         if (r < 0) {
-                log_line(LOG_ERR, "Cannot read nftables' notifications: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
+                          "Cannot read nftables' notifications: %s", strerror(-r));
                 changes = (NftChanges) { .table = true, .docker_user = { true, true } };
         }
         kernel->table_suspect |= changes.table;
@@ -85,7 +87,7 @@ static void on_hairpin(void *userdata, const char *port) {
         Kernel *kernel = userdata;
 
         if (model_add_hairpin_port(kernel->model, port) < 0)
-                log_line(LOG_WARNING, "No memory to remember hairpin mode of %s", port);
+                log_event(LOG_WARNING, MESSAGE_SYSTEM_FAILED, NULL, "No memory to remember hairpin mode of %s", port);
         kernel_dirty(kernel);
 }
 
@@ -112,7 +114,7 @@ static void on_sweep_done(void *userdata, size_t deleted, int error) {
 
         kernel->metrics.flows_deleted += deleted;
         if (error < 0)
-                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-error));
+                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL, "Cannot delete old flows: %s", strerror(-error));
         else if (deleted > 0)
                 log_line(LOG_DEBUG, "Deleted %zu old flows", deleted);
 }
@@ -231,18 +233,36 @@ static bool must_rebuild(const Kernel *kernel) {
         return kernel->table == TABLE_ABSENT || !kernel->skeleton_intact;
 }
 
-int kernel_start(Kernel *kernel) {
+/* A table that nobody owned may have been flushed while no daemon was there: the new one says again what the last one
+ * had switched, and which flows it had not forgotten yet. */
+static int make_table(Kernel *kernel) {
         static const Plan nothing;
+        _cleanup_(names_freep) Names *names = names_new();
+        Plan left = {};
+        int r;
+
+        if (!names)
+                return -ENOMEM;
+        r = left_load(LEFT_PATH, names, &left.add);
+        if (r >= 0)
+                r = nft_apply(kernel->nft, &kernel->options, &left, true, false);
+        if (r < 0) /* there is no such file, or nothing that a table could hold */
+                r = nft_apply(kernel->nft, &kernel->options, &nothing, true, false);
+        plan_done(&left);
+        return r;
+}
+
+int kernel_start(Kernel *kernel) {
         int r;
 
         service_store_nft(nft_socket_fd(kernel->nft));
         r = read_own_table(kernel);
-        if (r >= 0)
-                r = links_adopt_hairpin_ports(kernel->model, kernel->paths);
-        if (r < 0 || kernel->table != TABLE_ABSENT)
-                return r;
-        r = nft_apply(kernel->nft, &kernel->options, &nothing, true, false);
-        return r < 0 ? r : read_own_table(kernel);
+        if (r >= 0 && kernel->table == TABLE_ABSENT) {
+                r = make_table(kernel);
+                if (r >= 0)
+                        r = read_own_table(kernel);
+        }
+        return r < 0 ? r : links_adopt_hairpin_ports(kernel->model, kernel->paths);
 }
 
 static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {
@@ -263,7 +283,8 @@ static void sweep_changed_flows(Kernel *kernel) {
                             model_after(kernel->model));
 
         if (is_news(&kernel->flows_error, r))
-                log_line(LOG_WARNING, "Cannot delete old flows: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL,
+                          "Cannot delete old flows: %s; trying again", strerror(-r));
         kernel->flows_suspect = r < 0;
 }
 
@@ -273,7 +294,8 @@ static void take_localnet_errors(Kernel *kernel, int on, int off) {
         int r = on < 0 ? on : off;
 
         if (is_news(&kernel->localnet_error, r))
-                log_line(LOG_WARNING, "Cannot switch route_localnet: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                          "Cannot switch route_localnet: %s; trying again", strerror(-r));
         kernel->localnet_suspect = on < 0;
         kernel->table_suspect |= off < 0; /* there is more in it than the model knows */
 }
@@ -293,9 +315,9 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         off = links_clear_localnet(&plan->remove, kernel->paths);
         r = nft_apply(kernel->nft, &kernel->options, applied, rebuild, kernel->table != TABLE_ABSENT);
         if (r < 0) {
-                kernel->table_suspect = kernel->localnet_suspect = true;
-                if (nft_outcome_is_unknown(r)) /* when the table is read again, nothing may be left to do */
-                        kernel->flows_suspect = true;
+                /* Only the answer may have been lost: then the table is read again, nothing is left to do there, and
+                 * what goes with the change still is. */
+                kernel->table_suspect = kernel->localnet_suspect = kernel->flows_suspect = true;
                 return r;
         }
         if (rebuild || !plan_is_empty(plan))
@@ -312,7 +334,8 @@ static void find_paths(Kernel *kernel) {
         int r = links_find_paths(kernel->model, kernel->paths, kernel->options.localhost);
 
         if (is_news(&kernel->paths_error, r))
-                log_line(LOG_WARNING, "Cannot look up the routes to containers: %s; trying again", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                          "Cannot look up the routes to containers: %s; trying again", strerror(-r));
 }
 
 /* What went wrong last may have been about any container. */
@@ -365,8 +388,9 @@ static int reconcile_docker_user(Kernel *kernel, size_t i) {
                 return r;
         kernel->docker_user_suspect[i] = false;
         if (state == DOCKER_USER_PUT)
-                log_line(LOG_INFO, "Put the rule for marked packets at the top of %s filter DOCKER-USER",
-                         families[i] == AF_INET ? "ip" : "ip6");
+                log_event(LOG_INFO, MESSAGE_DOCKER_USER, NULL,
+                          "Put the rule for marked packets at the top of %s filter DOCKER-USER",
+                          families[i] == AF_INET ? "ip" : "ip6");
         return 0;
 }
 
@@ -391,7 +415,8 @@ int kernel_reconcile(Kernel *kernel) {
         for (size_t i = 0; i < FAMILIES; i++) {
                 r = reconcile_docker_user(kernel, i);
                 if (is_news(&kernel->docker_user_error[i], r))
-                        log_line(LOG_WARNING, "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL,
+                                  "Cannot put the rule into DOCKER-USER: %s; trying again", strerror(-r));
         }
         return changed;
 }
@@ -439,7 +464,8 @@ static void remove_table(Kernel *kernel) {
         int r = nft_delete_table(kernel->nft);
 
         if (r < 0 && r != -EPERM)
-                log_line(LOG_WARNING, "Cannot remove the table inet calico-exposed: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_WITHDRAW_FAILED, NULL,
+                          "Cannot remove the table inet calico-exposed: %s", strerror(-r));
         service_forget_nft();
 }
 
@@ -452,7 +478,7 @@ static void delete_all_flows(Kernel *kernel, const Elements *actual) {
         if (r >= 0)
                 r = sweep_flows(kernel, &nothing, &withdrawn);
         if (r < 0)
-                log_line(LOG_WARNING, "Cannot delete old flows: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL, "Cannot delete old flows: %s", strerror(-r));
         elements_done(&withdrawn);
         finish_flows(kernel);
 }
@@ -466,7 +492,8 @@ void kernel_withdraw_all(Kernel *kernel) {
         for (size_t i = 0; i < FAMILIES; i++) {
                 r = docker_user_remove(kernel->nft, families[i], &kernel->options);
                 if (r < 0)
-                        log_line(LOG_WARNING, "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL,
+                                  "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
         links_restore(&actual, kernel->paths);
         kernel->paths = paths_free(kernel->paths); /* no wish is fulfilled any more */

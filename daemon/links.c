@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "daemon/messages.h"
 
 static bool localnet_is_ours(const Model *model, const char *ifname) {
         return model_has_actual(model, &(Element) { .kind = ELEMENT_LOCALNET, .name = ifname });
@@ -45,7 +46,7 @@ static int ask_for_path(const Model *model, Paths *paths, const Record *record, 
                 if (localhost && address->family == AF_INET)
                         r = may_set_localnet(model, paths, found.ifname);
                 path.localnet = r > 0;
-                if (r >= 0 && found.bridge)
+                if (r >= 0 && found.bridge && record->network) /* by hand, nobody joins a container to a bridge */
                         r = paths_want_hairpin(paths, found.ifindex, record->network->mac, address);
                 if (r < 0)
                         return r;
@@ -187,8 +188,8 @@ void links_restore(const Elements *actual, Paths *paths) {
                 int r = switch_localnet(element, paths, false);
 
                 if (r < 0)
-                        log_line(LOG_WARNING, "Cannot switch route_localnet off on %s: %s", element->name,
-                                 strerror(-r));
+                        log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
+                                  "Cannot switch route_localnet off on %s: %s", element->name, strerror(-r));
                 if (element->kind == ELEMENT_HAIRPIN_PORT)
                         (void) paths_set_hairpin(paths, element->name, false);
         }

@@ -9,6 +9,7 @@
 #include "common/macros.h"
 #include "daemon/config.h"
 #include "daemon/manager.h"
+#include "daemon/messages.h"
 #include "daemon/restraint.h"
 #include "daemon/verbs/verb.h"
 #include "daemon/withdraw.h"
@@ -20,7 +21,8 @@ static int run(const VerbArguments *arguments _unused_) {
 
         r = service_take_store(&store);
         if (r < 0) {
-                log_line(LOG_ERR, "Cannot see what systemd keeps for us: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot see what systemd keeps for us: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         if (!restraint_allows_start(&store))
@@ -48,7 +50,7 @@ static int after_end(const VerbArguments *arguments _unused_) {
 static const Verb items[] = {
         { "run", NULL, false, "the daemon (what systemctl start calico-exposed runs)", run },
         { "list", NULL, true, "every claim: state, host side, container side, network, profile, reason", verb_list },
-        { "explain", "CONTAINER", false, "one container: every decision, and what to change", verb_explain },
+        { "explain", "CONTAINER", true, "one container: every decision, and what to change", verb_explain },
         { "check", NULL, true, "whether the kernel has what the containers ask for: 0 yes, 1 no, 2 unknown", verb_check },
         { "withdraw", NULL, false, "takes away what a daemon that was killed left behind", withdraw },
         { "after-end", NULL, false, NULL, after_end },

@@ -20,6 +20,7 @@
 #include "daemon/messages.h"
 #include "daemon/metrics-file.h"
 #include "daemon/model/model.h"
+#include "daemon/profiles.h"
 #include "daemon/service.h"
 #include "daemon/status.h"
 #include "daemon/timer.h"
@@ -45,6 +46,7 @@ struct Manager {
         Model *model;
         Kernel *kernel;
         Containers *containers;
+        Profiles *profiles;
         sd_event_source *reconcile_source; /* deferred: a burst of events makes one pass */
         sd_event_source *periodic_timer;
         sd_event_source *retry_timer;
@@ -54,6 +56,9 @@ struct Manager {
         MetricsPasses passes;
         uint64_t start_usec; /* CLOCK_REALTIME */
         uint64_t retry_usec;
+        int kernel_error; /* of the last pass; 0 if it went well */
+        uint64_t kernel_since; /* when it first went wrong; CLOCK_REALTIME */
+        uint64_t config_since; /* when the configuration file was found bad; 0 if it is in use; CLOCK_REALTIME */
         int host_ports_error; /* told when it changes */
         uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
@@ -64,10 +69,17 @@ struct Manager {
 };
 
 static void manager_update_status(Manager *manager) {
-        const DockerStatus *docker = containers_docker_status(manager->containers);
+        const StatusFacts facts = {
+                .known = manager->judged,
+                .docker = containers_docker_status(manager->containers),
+                .profiles = profiles_status(manager->profiles),
+                .kernel_error = manager->kernel_error,
+                .kernel_since = manager->kernel_since,
+                .config_since = manager->config_since,
+        };
         char status[STATUS_SIZE];
 
-        status_format(manager->model, manager->judged, docker, status);
+        status_format(manager->model, &facts, status);
         if (strcmp(status, manager->status) != 0)
                 service_notify_status("%s", strcpy(manager->status, status));
         metrics_file_update(manager->metrics_file);
@@ -84,6 +96,7 @@ static void manager_collect_metrics(void *userdata, Metrics *ret) {
                 .docker = *containers_metrics(manager->containers),
                 .kernel = *kernel_metrics(manager->kernel),
                 .passes = manager->passes,
+                .profiles = profiles_metrics(manager->profiles),
         };
         model_count(manager->model, &ret->model);
 }
@@ -131,7 +144,8 @@ static void manager_look_at_host_ports(Manager *manager) {
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)
-                log_line(LOG_WARNING, "Cannot see which ports the host's processes listen on: %s", strerror(-r));
+                log_event(LOG_WARNING, MESSAGE_HOST_PORTS_FAILED, NULL,
+                          "Cannot see which ports the host's processes listen on: %s", strerror(-r));
         manager->host_ports_error = r;
 }
 
@@ -143,6 +157,7 @@ static bool manager_can_judge(Manager *manager) {
                 return true;
         if (!containers_are_known(manager->containers))
                 return false;
+        (void) model_attach(manager->model);
         r = model_adopt_holders(manager->model);
         if (r < 0)
                 manager_retry_later(manager, r);
@@ -150,26 +165,35 @@ static bool manager_can_judge(Manager *manager) {
 }
 
 static void manager_count_pass(Manager *manager, int result) {
-        if (result < 0) {
+        if (result < 0)
                 manager->passes.failed++;
-                metrics_file_update(manager->metrics_file);
-        } else if (result > 0)
+        else if (result > 0)
                 manager->passes.changed++;
         else
                 manager->passes.unchanged++;
 }
 
+static void manager_note_kernel(Manager *manager, int result) {
+        if (result < 0 && manager->kernel_error == 0)
+                (void) sd_event_now(manager->event, CLOCK_REALTIME, &manager->kernel_since);
+        manager->kernel_error = MIN(result, 0);
+}
+
 static void manager_pass(Manager *manager) {
         int r;
 
+        (void) model_attach(manager->model);
         manager_look_at_host_ports(manager);
         r = kernel_reconcile(manager->kernel);
         manager_count_pass(manager, r);
+        manager_note_kernel(manager, r);
         if (r < 0) {
                 manager_retry_later(manager, r);
+                manager_update_status(manager);
                 return;
         }
         containers_set_carried_out(manager->containers);
+        profiles_set_carried_out(manager->profiles);
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
@@ -244,35 +268,52 @@ static int manager_open_containers(Manager *manager) {
                               &manager->containers);
 }
 
+static void on_profiles_changed(void *userdata) {
+        manager_mark_dirty(userdata);
+}
+
+static void on_profiles_status(void *userdata) {
+        manager_update_status(userdata);
+}
+
+static int manager_open_profiles(Manager *manager) {
+        static const ProfilesHandlers handlers = {
+                .changed = on_profiles_changed,
+                .status = on_profiles_status,
+        };
+        ProfilesClient *client;
+        int r;
+
+        r = profiles_new(manager->event, manager->model, &handlers, manager, &manager->profiles);
+        if (r >= 0)
+                r = profiles_prepare(manager->profiles, &manager->config->calico, &client);
+        if (r >= 0)
+                profiles_commit(manager->profiles, client);
+        return r;
+}
+
 /* The configuration is taken over on success alone. */
 static int manager_use_config(Manager *manager, Config *config) {
+        bool same_datastore = calico_config_equal(&manager->config->calico, &config->calico);
+        ProfilesClient *client = NULL;
         int r = 0;
 
-        if (strcmp(manager->config->docker_socket, config->docker_socket) != 0)
+        if (!same_datastore)
+                r = profiles_prepare(manager->profiles, &config->calico, &client);
+        if (r >= 0 && strcmp(manager->config->docker_socket, config->docker_socket) != 0)
                 r = containers_set_socket(manager->containers, config->docker_socket);
         if (r >= 0)
                 r = model_set_policy(manager->model, &config->policy);
-        if (r < 0)
+        if (r < 0) {
+                profiles_abandon(client);
                 return r;
+        }
+        if (!same_datastore)
+                profiles_commit(manager->profiles, client);
         config_free(manager->config);
         manager->config = config;
         kernel_set_options(manager->kernel, &config->ruleset);
         manager_mark_dirty(manager);
-        return 0;
-}
-
-/* daemon/calico is not asked for anything yet: better no start than profiles without their rules. */
-static int load_config(const char *path, Config **ret, char error[static CONFIG_ERROR_SIZE]) {
-        _cleanup_(config_freep) Config *config = NULL;
-        int r = config_load(path, &config, error);
-
-        if (r >= 0 && config->calico.enabled) {
-                snprintf(error, CONFIG_ERROR_SIZE, "%s: Backend=calico-v1 does not work yet, expected nftables", path);
-                r = -EINVAL;
-        }
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(config);
         return 0;
 }
 
@@ -284,15 +325,18 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
 
         service_notify_reloading();
         manager->reloading = true;
-        r = load_config(manager->config_path, &config, error);
+        r = config_load(manager->config_path, &config, error);
         if (r >= 0)
                 r = manager_use_config(manager, config);
-        if (r < 0)
+        manager->config_since = 0;
+        if (r < 0) {
+                (void) sd_event_now(manager->event, CLOCK_REALTIME, &manager->config_since);
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "The configuration stays as it was: %s", error);
-        else {
+        } else {
                 TAKE_PTR(config);
                 log_event(LOG_INFO, MESSAGE_CONFIG_READ, NULL, "Read the configuration anew");
         }
+        manager_update_status(manager);
         /* Else it ends when the kernel is changed. */
         if (r < 0 || !manager->judged)
                 manager_set_reloaded(manager);
@@ -361,7 +405,7 @@ static int manager_open(Manager *manager) {
         if (r >= 0)
                 r = model_new(&manager->config->policy, &manager->model);
         if (r < 0) {
-                log_line(LOG_ERR, "Cannot set up the event loop: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "Cannot set up the event loop: %s", strerror(-r));
                 return r;
         }
         r = kernel_new(manager->event, &manager->config->ruleset, manager->store.nft, manager->model, on_kernel_changed,
@@ -375,8 +419,15 @@ static int manager_open(Manager *manager) {
         }
         (void) unlink(LEFT_PATH); /* from now on the table says it again */
         r = manager_open_containers(manager);
+        if (r < 0) {
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot set up the client for Docker: %s", strerror(-r));
+                return r;
+        }
+        r = manager_open_profiles(manager);
         if (r < 0)
-                log_line(LOG_ERR, "Cannot set up the client for Docker: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL,
+                          "Cannot set up the client for Calico's datastore: %s", strerror(-r));
         return r;
 }
 
@@ -391,12 +442,12 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
         int r;
 
         if (!manager) {
-                log_line(LOG_ERR, "Cannot start: %s", strerror(ENOMEM));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "Cannot start: %s", strerror(ENOMEM));
                 return -ENOMEM;
         }
         manager->config_path = config_path;
         manager->retry_usec = RETRY_MIN_USEC;
-        r = load_config(config_path, &manager->config, error);
+        r = config_load(config_path, &manager->config, error);
         if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_CONFIG_BAD, NULL, "%s", error);
                 if (error_may_pass(r))
@@ -416,6 +467,7 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
 Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
+        profiles_free(manager->profiles);
         containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);
@@ -448,7 +500,7 @@ int manager_run(Manager *manager) {
         log_event(LOG_INFO, MESSAGE_STARTED, NULL, "Started");
         r = manager_loop(manager);
         if (r < 0) {
-                log_line(LOG_ERR, "The event loop failed: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "The event loop failed: %s", strerror(-r));
                 return r;
         }
         log_flush_repeats(true);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -29,10 +30,11 @@ static int write_to(MetricsFile *file, const char *path) {
         fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return -errno;
-        stream = fdopen(fd, "w");
+        stream = fchmod(fd, 0644) < 0 ? NULL : fdopen(fd, "w"); /* whatever the umask: it is read by others */
         if (!stream) {
+                r = -errno;
                 close_fd(fd);
-                return -ENOMEM;
+                return r;
         }
         file->collect(file->userdata, &metrics);
         metrics_print(&metrics, stream);

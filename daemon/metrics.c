@@ -130,9 +130,28 @@ static void print_kernel(FILE *file, const MetricsKernel *kernel, const MetricsP
                       kernel->flows_deleted);
 }
 
+static void print_profiles(FILE *file, const MetricsProfiles *profiles) {
+        print_gauge(file, "calico_used", "Whether profile rules are kept in Calico's datastore.", profiles->used);
+        print_gauge(file, "calico_up", "Whether Calico's datastore answers.", profiles->up);
+        print_counter(file, "calico_connections_total", "Times that Calico's datastore was read whole.",
+                      profiles->connections);
+        print_head(file, "calico_rules", "gauge", "Profile rules that exposed ports need, by what became of them.");
+        print_labelled(file, "calico_rules", "state", "in_place", profiles->in_place);
+        print_labelled(file, "calico_rules", "state", "pending", profiles->pending);
+        print_labelled(file, "calico_rules", "state", "refused", profiles->refused);
+        print_head(file, "calico_pending_since_seconds", "gauge",
+                   "Since when the oldest pending rule is, in seconds since the epoch; 0: none is.");
+        fprintf(file, PREFIX "calico_pending_since_seconds ");
+        print_seconds(file, profiles->pending_since);
+        fputc('\n', file);
+        print_histogram(file, "exposed_to_rule_seconds",
+                        "From an exposed port to its profile rule in Calico's datastore.", &profiles->latency);
+}
+
 void metrics_print(const Metrics *metrics, FILE *file) {
         print_process(file, metrics);
         print_model(file, &metrics->model);
         print_docker(file, &metrics->docker, metrics->docker_up);
         print_kernel(file, &metrics->kernel, &metrics->passes);
+        print_profiles(file, &metrics->profiles);
 }

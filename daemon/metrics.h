@@ -43,6 +43,15 @@ typedef struct MetricsKernel {
         uint64_t flows_deleted;
 } MetricsKernel;
 
+/* Calico's datastore; all zero where it is not used. */
+typedef struct MetricsProfiles {
+        bool used, up;
+        uint64_t connections;
+        uint64_t in_place, pending, refused; /* rules, as they are now */
+        uint64_t pending_since; /* of the one that is pending for the longest, microseconds since the epoch; 0: none is */
+        MetricsHistogram latency; /* from an exposure to its rule in the datastore */
+} MetricsProfiles;
+
 typedef struct MetricsPasses {
         uint64_t changed, unchanged, failed;
 } MetricsPasses;
@@ -55,6 +64,7 @@ typedef struct Metrics {
         MetricsDocker docker;
         MetricsKernel kernel;
         MetricsPasses passes;
+        MetricsProfiles profiles;
 } Metrics;
 
 /* Errors are the stream's: ferror(3). */

@@ -188,7 +188,7 @@ static int get_text(sd_bus *bus, const char *unit, const char *interface, const 
 int service_ask_state(ServiceState *ret) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
-        ServiceState state;
+        ServiceState state = {};
         const char *path;
         int r;
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { CLOCK_SIZE = 8 };
+
 static void append(char buffer[static STATUS_SIZE], const char *format, ...) _printf_(2, 3);
 
 static void append(char buffer[static STATUS_SIZE], const char *format, ...) {
@@ -38,36 +40,74 @@ static size_t ports_in_kernel(const Model *model) {
         return MAX(v4, v6);
 }
 
-static void append_away(const DockerStatus *docker, size_t ports, char buffer[static STATUS_SIZE]) {
-        time_t seconds = (time_t) (docker->since / 1000000);
-        char clock[8] = "?";
+static const char *format_clock(uint64_t usec, char buffer[static CLOCK_SIZE]) {
+        time_t seconds = (time_t) (usec / 1000000);
         struct tm tm;
 
+        strcpy(buffer, "?");
         if (localtime_r(&seconds, &tm))
-                strftime(clock, sizeof(clock), "%H:%M", &tm);
-        append(buffer, "Docker is away since %s, %zu port%s kept", clock, ports, plural(ports));
+                strftime(buffer, CLOCK_SIZE, "%H:%M", &tm);
+        return buffer;
 }
 
-const char *status_format(const Model *model, bool known, const DockerStatus *docker, char buffer[static STATUS_SIZE]) {
+static void append_kept(size_t ports, char buffer[static STATUS_SIZE]) {
+        append(buffer, "%zu port%s kept", ports, plural(ports));
+}
+
+static void append_lesser_worries(const StatusFacts *facts, char buffer[static STATUS_SIZE]) {
+        char clock[CLOCK_SIZE];
+
+        if (facts->profiles && facts->profiles->away)
+                append(buffer, "Calico's datastore is away since %s, ", format_clock(facts->profiles->since, clock));
+        if (facts->config_since > 0)
+                append(buffer, "The configuration file is bad since %s, ", format_clock(facts->config_since, clock));
+}
+
+/* The worst of it, and what is exposed all the same. */
+static void append_exposed(const Model *model, const StatusFacts *facts, const ModelCounts *counts,
+                           char buffer[static STATUS_SIZE]) {
+        char clock[CLOCK_SIZE];
+
+        if (facts->kernel_error < 0) {
+                append(buffer, "The kernel refuses changes since %s (%s), ", format_clock(facts->kernel_since, clock),
+                       strerror(-facts->kernel_error));
+                append_kept(ports_in_kernel(model), buffer);
+        } else if (facts->docker->away) {
+                append(buffer, "Docker is away since %s, ", format_clock(facts->docker->since, clock));
+                append_kept(facts->known ? counts->exposed_ports : ports_in_kernel(model), buffer);
+        } else {
+                append_lesser_worries(facts, buffer);
+                if (facts->known)
+                        append(buffer, "%zu port%s of %zu container%s exposed", counts->exposed_ports,
+                               plural(counts->exposed_ports), counts->exposed_containers,
+                               plural(counts->exposed_containers));
+                else
+                        append(buffer, "Asking Docker");
+        }
+}
+
+static void append_count(size_t n, const char *what, const char *ending, char buffer[static STATUS_SIZE]) {
+        if (n > 0)
+                append(buffer, ", %zu %s%s", n, what, ending);
+}
+
+static void append_rules(size_t n, const char *what, char buffer[static STATUS_SIZE]) {
+        if (n > 0)
+                append(buffer, ", %zu profile rule%s %s", n, plural(n), what);
+}
+
+const char *status_format(const Model *model, const StatusFacts *facts, char buffer[static STATUS_SIZE]) {
         ModelCounts counts;
-        size_t refused;
 
         model_count(model, &counts);
-        refused = counts.claims[CLAIM_DENIED] + counts.claims[CLAIM_INVALID];
         buffer[0] = '\0';
-        if (docker->away)
-                append_away(docker, known ? counts.exposed_ports : ports_in_kernel(model), buffer);
-        else if (!known)
-                append(buffer, "Asking Docker");
-        else
-                append(buffer, "%zu port%s of %zu container%s exposed", counts.exposed_ports,
-                       plural(counts.exposed_ports), counts.exposed_containers, plural(counts.exposed_containers));
-        if (counts.claims[CLAIM_CONFLICT] > 0)
-                append(buffer, ", %zu conflict%s", counts.claims[CLAIM_CONFLICT],
-                       plural(counts.claims[CLAIM_CONFLICT]));
-        if (counts.claims[CLAIM_WAITING] > 0)
-                append(buffer, ", %zu waiting", counts.claims[CLAIM_WAITING]);
-        if (refused > 0)
-                append(buffer, ", %zu refused", refused);
+        append_exposed(model, facts, &counts, buffer);
+        append_count(counts.claims[CLAIM_CONFLICT], "conflict", plural(counts.claims[CLAIM_CONFLICT]), buffer);
+        append_count(counts.claims[CLAIM_WAITING], "waiting", "", buffer);
+        append_count(counts.claims[CLAIM_DENIED] + counts.claims[CLAIM_INVALID], "refused", "", buffer);
+        if (facts->profiles) {
+                append_rules(facts->profiles->pending, "pending", buffer);
+                append_rules(facts->profiles->refused, "refused", buffer);
+        }
         return buffer;
 }

@@ -10,10 +10,14 @@
 #include "daemon/containers.h"
 #include "daemon/hostports.h"
 #include "daemon/links.h"
+#include "daemon/profile-rules.h"
 #include "daemon/timer.h"
 
 /* A Docker that is there answers within milliseconds; many containers take a while, and so does a busy machine. */
 #define DOCKER_USEC (10 * USEC_PER_SEC)
+/* Each endpoint of the datastore that does not answer is given up after 5 s, and the next one asked. */
+#define CALICO_ENDPOINT_USEC (5 * USEC_PER_SEC)
+#define CALICO_MAX_USEC (30 * USEC_PER_SEC)
 
 static const int families[SURVEY_FAMILIES] = { AF_INET, AF_INET6 };
 
@@ -70,7 +74,6 @@ static int copy_published(Survey *survey, const Containers *containers) {
 }
 
 /* What comes later must not change what was decided: the client goes. */
-
 static int ask_docker(Survey *survey) {
         static const ContainersHandlers handlers = { .changed = on_containers, .connection = on_containers };
         _cleanup_(containers_freep) Containers *containers = NULL;
@@ -80,6 +83,64 @@ static int ask_docker(Survey *survey) {
         if (r >= 0)
                 r = wait_for_docker(survey, containers);
         return r < 0 ? r : copy_published(survey, containers);
+}
+
+/* Calico's datastore */
+
+static bool calico_has_answered(const Survey *survey) {
+        return calico_look_is_done(survey->look) || *calico_look_get_failure(survey->look);
+}
+
+/* Until all is read, the datastore says that it is away, or time is up. */
+static int wait_for_calico(Survey *survey) {
+        size_t n = survey->config->calico.n_endpoints;
+        sd_event_source *timer = NULL;
+        bool late = false;
+        int r;
+
+        r = timer_new(survey->event, on_deadline, &late, &timer);
+        if (r < 0)
+                return r;
+        timer_start(timer, MIN(n * CALICO_ENDPOINT_USEC, CALICO_MAX_USEC) + USEC_PER_SEC);
+        while (r >= 0 && !late && !calico_has_answered(survey))
+                r = sd_event_run(survey->event, UINT64_MAX);
+        sd_event_source_disable_unref(timer);
+        return MIN(r, 0);
+}
+
+static void put_endpoint(void *userdata, const CalicoEndpoint *endpoint) {
+        Survey *survey = userdata;
+        Attachment *attachment = profile_rule_attachment(endpoint);
+
+        if (!attachment || model_put_attachment(survey->model, attachment) < 0)
+                survey->no_memory = true;
+}
+
+static int take_endpoints(Survey *survey) {
+        calico_look_foreach_endpoint(survey->look, put_endpoint, survey);
+        model_set_attachments_state(survey->model, ATTACHMENTS_KNOWN);
+        return survey->no_memory ? -ENOMEM : 0;
+}
+
+static int ask_calico(Survey *survey) {
+        const CalicoOptions options = profile_rule_options(&survey->config->calico);
+        int r;
+
+        if (!survey->config->calico.enabled)
+                return 0;
+        model_set_attachments_state(survey->model, ATTACHMENTS_UNKNOWN);
+        r = calico_look_new(survey->event, &options, &survey->look);
+        if (r >= 0)
+                r = wait_for_calico(survey);
+        if (r < 0)
+                return r;
+        if (calico_look_is_done(survey->look))
+                return take_endpoints(survey);
+        snprintf(survey->calico.text, sizeof(survey->calico.text), "Calico's datastore is away: %.250s",
+                 *calico_look_get_failure(survey->look) ? calico_look_get_failure(survey->look)
+                                                        : "no answer in time");
+        survey->look = calico_look_free(survey->look);
+        return 0;
 }
 
 /* The kernel */
@@ -109,8 +170,8 @@ static int ask_kernel(Survey *survey) {
         if (r >= 0 || r == -ENOMEM)
                 return r;
         survey->kernel.permission = r == -EPERM;
-        snprintf(survey->kernel.text, sizeof(survey->kernel.text), "cannot read the kernel's tables: %s%s", strerror(-r),
-                 r == -EPERM ? " (CAP_NET_ADMIN is needed: run it as root)" : "");
+        snprintf(survey->kernel.text, sizeof(survey->kernel.text), "cannot read the kernel's tables: %s%s",
+                 strerror(-r), r == -EPERM ? " (CAP_NET_ADMIN is needed: run it as root)" : "");
         return 0;
 }
 
@@ -131,6 +192,7 @@ static int look_at_host_ports(Survey *survey) {
 static int decide(Survey *survey) {
         int r;
 
+        (void) model_attach(survey->model);
         r = paths_new_reader(&survey->paths);
         if (r >= 0)
                 r = model_adopt_holders(survey->model);
@@ -187,6 +249,8 @@ static int survey_fill(Survey *survey) {
         if (r >= 0)
                 r = ask_docker(survey);
         if (r >= 0)
+                r = ask_calico(survey);
+        if (r >= 0)
                 r = ask_kernel(survey);
         if (r >= 0)
                 r = decide(survey);
@@ -219,6 +283,7 @@ Survey *survey_free(Survey *survey) {
         exposures_done(&survey->actual);
         plan_done(&survey->plan);
         nft_socket_free(survey->nft);
+        calico_look_free(survey->look);
         paths_free(survey->paths);
         free(survey->published);
         model_free(survey->model);
@@ -243,6 +308,14 @@ static int claim_stands(const Survey *survey, const Record *record, const Claim 
         return r;
 }
 
+static int look_at_rule(const Survey *survey, const Record *record, const Claim *claim, ClaimFacts *facts) {
+        CalicoNeed need;
+
+        facts->needs_rule = profile_rule_need(record, claim, &need);
+        facts->knows_rule = facts->needs_rule && survey->look;
+        return facts->knows_rule ? calico_look_judge(survey->look, &need, &facts->rule) : 0;
+}
+
 int survey_get_facts(const Survey *survey, const Record *record, const Claim *claim, ClaimFacts *ret) {
         int stands = 1;
 
@@ -258,7 +331,7 @@ int survey_get_facts(const Survey *survey, const Record *record, const Claim *cl
                 ret->reason = survey->daemon == DAEMON_RUNS ? "calico-exposed has not carried it out yet"
                                                             : "calico-exposed does not run";
         }
-        return 0;
+        return look_at_rule(survey, record, claim, ret);
 }
 
 int survey_get_unclaimed(const Survey *survey, Exposures *ret) {
@@ -271,7 +344,10 @@ const Record *survey_find_address(const Survey *survey, const Address *address) 
         size_t n;
         Record *const *records = model_records(survey->model, &n);
 
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+                if (address_compare(&records[i]->ipv4, address) == 0 ||
+                    address_compare(&records[i]->ipv6, address) == 0)
+                        return records[i];
                 for (size_t k = 0; k < records[i]->container->n_networks; k++) {
                         const ContainerNetwork *network = &records[i]->container->networks[k];
 
@@ -279,5 +355,6 @@ const Record *survey_find_address(const Survey *survey, const Address *address) 
                             address_compare(&network->ipv6, address) == 0)
                                 return records[i];
                 }
+        }
         return NULL;
 }

@@ -5,13 +5,14 @@
 #include <systemd/sd-event.h>
 
 #include "common/macros.h"
+#include "daemon/calico/look.h"
 #include "daemon/config.h"
 #include "daemon/model/model.h"
 #include "daemon/net/paths.h"
 #include "daemon/nft/nft.h"
 #include "daemon/service.h"
 
-/* One reading of everything, in a process that changes nothing: configuration, Docker, kernel, systemd. Claims are
+/* One reading of everything, in a process that changes nothing: configuration, Docker, Calico's datastore, kernel, systemd. Claims are
  * decided by the daemon's own code, and what it would change is the difference. */
 
 #define SURVEY_FAMILIES 2 /* [0] IPv4, [1] IPv6 */
@@ -38,7 +39,8 @@ typedef struct Survey {
         Paths *paths; /* answers questions only */
         NftSocket *nft;
 
-        SurveyProblem docker, kernel;
+        SurveyProblem docker, kernel, calico;
+        CalicoLook *look; /* NULL: no datastore is used, or it could not be asked */
 
         /* Where the kernel could be read. */
         TableState table;
@@ -47,13 +49,15 @@ typedef struct Survey {
         Plan plan; /* from what is there to what should be: all of it a difference, but see model/withdrawn.h */
         Exposures actual, desired;
 
+        bool no_memory; /* while it was filled */
         SurveyDaemon daemon;
         bool systemd; /* it could be asked */
         ServiceState service;
 } Survey;
 
-/* Some seconds at the most. Returns 0, -EINVAL for a configuration that is not good (error says what), or another negative errno for what nobody foresaw. From then on only errors are logged: what the daemon would tell of its own way is no news
- * here. That Docker or the kernel cannot be asked is no error: see the problems. */
+/* Some seconds at the most. Returns 0, -EINVAL for a configuration that is not good (error says what), or another
+ * negative errno for what nobody foresaw. From then on only errors are logged: what the daemon would tell of its own way
+ * is no news here. That Docker or the kernel cannot be asked is no error: see the problems. */
 int survey_take(const char *config_path, Survey **ret, char error[static CONFIG_ERROR_SIZE]);
 Survey *survey_free(Survey *survey);
 DEFINE_CLEANUP(Survey, survey_free)
@@ -68,6 +72,9 @@ typedef struct ClaimFacts { /* not to be copied */
         ClaimState state;
         const char *reason; /* "" if there is nothing to say; in the buffer, the record, or static */
         bool pending;       /* only the daemon is missing, or was not there yet */
+        bool needs_rule;    /* it is exposed at an address of Calico's */
+        bool knows_rule;    /* and the datastore could be asked */
+        CalicoVerdict rule; /* which says then what became of its profile rule */
         char buffer[CLAIM_REASON_SIZE];
 } ClaimFacts;
 

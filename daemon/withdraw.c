@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "daemon/kernel.h"
 #include "daemon/left.h"
+#include "daemon/messages.h"
 #include "daemon/metrics-file.h"
 #include "daemon/service.h"
 
@@ -73,7 +74,8 @@ static int remains_withdraw(Remains *remains) {
 
 static int complain(int error) {
         if (error < 0)
-                log_line(LOG_ERR, "Cannot withdraw what was exposed: %s", strerror(-error));
+                log_event(LOG_ERR, MESSAGE_WITHDRAW_FAILED, NULL,
+                          "Cannot withdraw what was exposed: %s", strerror(-error));
         return error;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/calico/calico-times.h"
+#include "daemon/calico/own.h"
 #include "daemon/calico/pass.h"
 
 #define SECONDS UINT64_C(1000000)
@@ -354,6 +355,17 @@ bool calico_is_settled(const Calico *calico) {
                 if (!pass_endpoint_is_right(calico->endpoints.items[i]))
                         return false;
         return true;
+}
+
+bool calico_is_empty(const Calico *calico) {
+        return calico_is_settled(calico) && calico->n_wants == 0 && calico->n_tasks == 0 && calico->n_members == 0;
+}
+
+const char *calico_endpoint_profile(const CalicoEndpoint *endpoint) {
+        for (size_t i = 0; i < endpoint->n_profiles; i++)
+                if (!own_profile_is(endpoint->profiles[i]))
+                        return endpoint->profiles[i];
+        return NULL;
 }
 
 void calico_foreach_endpoint(const Calico *calico, void (*handler)(void *userdata, const CalicoEndpoint *endpoint),

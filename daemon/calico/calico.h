@@ -41,6 +41,9 @@ typedef struct CalicoEndpoint {
         const char *reason; /* "" */
 } CalicoEndpoint;
 
+/* The first of its profiles that is not this project's own, where the rule goes with CALICO_SCOPE_PROFILE; NULL: none. */
+const char *calico_endpoint_profile(const CalicoEndpoint *endpoint);
+
 /* What an exposure needs to be allowed. */
 typedef struct CalicoNeed {
         const char *endpoint; /* its id */
@@ -98,6 +101,9 @@ int calico_set_needs(Calico *calico, const CalicoNeed *needs, size_t n_needs);
 CalicoOutcome calico_get_outcome(const Calico *calico, size_t i);
 /* Nothing of what was set last is under way: all is in place or refused, and nothing is left to be taken out. */
 bool calico_is_settled(const Calico *calico);
+
+/* It is settled, nothing is needed, and no other trace of what this host needed is to be undone. */
+bool calico_is_empty(const Calico *calico);
 
 /* Goes through the endpoints that are known. */
 void calico_foreach_endpoint(const Calico *calico, void (*handler)(void *userdata, const CalicoEndpoint *endpoint),

@@ -164,18 +164,22 @@ static uint64_t hash_text(const char *text) {
         return hash_bytes(HASH_START, text, strlen(text));
 }
 
-/* What is written here must not be taken for what a person may write at the same moment. A rule that is added stands
- * there without the blanks that Python puts; a text from which one was taken out ends with a newline. */
-static int apply_change(const LedgerChange *change, const char *text, char **ret) {
+static int apply_removal(const ProfileRule *rule, const char *text, char **ret) {
         _cleanup_free_ char *edited = NULL;
         int r;
 
-        if (change->kind == LEDGER_CHANGE_ADD)
-                return profile_rules_append(text, strlen(text), &change->rule, ret);
-        r = profile_rules_remove(text, strlen(text), &change->rule, &edited);
+        r = profile_rules_remove(text, strlen(text), rule, &edited);
         if (r <= 0)
                 return r < 0 ? r : -EBADMSG;
         return asprintf(ret, "%s\n", edited) < 0 ? -ENOMEM : 0;
+}
+
+/* What is written here must not be taken for what a person may write at the same moment. A rule that is added stands
+ * there without the blanks that Python puts; a text from which one was taken out ends with a newline. */
+static int apply_change(const LedgerChange *change, const char *text, char **ret) {
+        if (change->kind == LEDGER_CHANGE_ADD)
+                return profile_rules_append(text, strlen(text), &change->rule, ret);
+        return apply_removal(&change->rule, text, ret);
 }
 
 /* It was made at that index, or it never will be. */

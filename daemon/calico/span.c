@@ -96,6 +96,7 @@ static const char *skip_colon(const char *p, const char *end) {
         return p < end && *p == ':' ? skip_blanks(p + 1, end) : NULL;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than SPAN_DEPTH_MAX */
 static const char *skip_container(const char *p, const char *end, unsigned depth) {
         char close = *p == '{' ? '}' : ']';
 
@@ -121,6 +122,7 @@ static const char *skip_container(const char *p, const char *end, unsigned depth
         return NULL;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
 static const char *skip_value(const char *p, const char *end, unsigned depth) {
         if (p == end)
                 return NULL;
@@ -165,14 +167,14 @@ static int escaped_character(const char *p) {
 /* Keys may be written with escapes, too. */
 static bool key_equals(const char *key, const char *end, const char *name) {
         for (key++, end--; key < end; name++) {
-                int character = *key;
+                int character = (unsigned char) *key;
 
                 if (character == '\\') {
                         character = escaped_character(key + 1);
                         key += key[1] == 'u' ? 6 : 2;
                 } else
                         key++;
-                if (*name == '\0' || character != *name)
+                if (*name == '\0' || character != (unsigned char) *name)
                         return false;
         }
         return *name == '\0';

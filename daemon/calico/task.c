@@ -1,65 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/calico/task.h"
+#include "daemon/calico/task-step.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/calico/history.h"
 #include "daemon/calico/random.h"
-#include "daemon/http/backoff.h"
 
 #define MILLISECONDS UINT64_C(1000)
 #define BACKOFF_MINIMUM (100 * MILLISECONDS)
 #define BACKOFF_MAXIMUM (10000 * MILLISECONDS)
 /* Races that are lost one after the other before the next attempt waits. */
 #define CONFLICTS_MAX 5
-/* Steps of one look: more than the most rules that a profile can need at a time take. */
-#define STEPS_MAX 10000
-
-typedef struct Notice {
-        bool given;
-        uint64_t index;
-} Notice;
-
-struct Task {
-        const TaskContext *context;
-        char *profile;
-        bool own;
-        TaskNeeds needs;
-
-        EtcdRequest *request;   /* the step that is under way */
-        sd_event_source *timer; /* the next look, after a failure, a lost race, or to forget what was removed */
-        bool again;             /* something changed meanwhile */
-        bool resting;           /* the last look came to its end, and nothing was to be done any more */
-        unsigned conflicts, steps;
-        Backoff backoff;
-
-        /* What was read. Texts are NULL, and indexes 0, where there is no such key. */
-        char *ledger_text;
-        uint64_t ledger_index;
-        Ledger ledger; /* of the step that is under way */
-        Ledger last;   /* as the last look left it; empty where it was refused */
-        OwnKey keys[_OWN_PART_MAX]; /* of a profile that is not ours, the rules alone */
-        bool directory;
-
-        /* The step that is to be made, once the datastore has agreed. */
-        char *text;
-        OwnPart part;
-        uint64_t known_next;
-
-        /* Of the rules' history. */
-        uint64_t known, settled, settling;
-        History history;
-
-        Notice noticed_ledger, noticed_parts[_OWN_PART_MAX];
-        CalicoState state;
-        char reason[CALICO_REASON_SIZE];
-};
 
 static void look(Task *task);
-static void make_step(Task *task);
 
 void task_set_needs(Task *task, TaskNeeds *needs) {
         bool equal = task_needs_equal(&task->needs, needs);
@@ -89,19 +43,18 @@ static void set_timer(Task *task, uint64_t delay) {
         (void) sd_event_source_set_enabled(task->timer, SD_EVENT_ONESHOT);
 }
 
-static void clear_step(Task *task) {
+void task_clear_step(Task *task) {
         task->request = etcd_request_free(task->request);
         free(TAKE_PTR(task->text));
 }
 
 static void end_look(Task *task) {
-        clear_step(task);
+        task_clear_step(task);
         history_clear(&task->history);
         ledger_done(&task->ledger);
 }
 
-/* Tried again later; until then it is pending. */
-static void fail(Task *task, const char *reason) {
+void task_fail(Task *task, const char *reason) {
         char copy[CALICO_REASON_SIZE];
 
         snprintf(copy, sizeof(copy), "%s", reason); /* the request owns it */
@@ -111,12 +64,11 @@ static void fail(Task *task, const char *reason) {
         set_state(task, CALICO_PENDING, copy);
 }
 
-static void fail_with(Task *task, int error) {
-        fail(task, strerror(-error));
+void task_fail_with(Task *task, int error) {
+        task_fail(task, strerror(-error));
 }
 
-/* Somebody was faster: on fresh data. */
-static void lose(Task *task) {
+void task_lose(Task *task) {
         end_look(task);
         if (++task->conflicts % CONFLICTS_MAX != 0)
                 look(task);
@@ -138,10 +90,10 @@ static uint64_t find_removed(const Task *task) {
 }
 
 /* Nothing is left to be done; what was removed is looked at once more, later. */
-static void rest(Task *task, CalicoState state, const char *reason) {
+void task_rest(Task *task, CalicoState state, const char *reason) {
         uint64_t removed = find_removed(task);
 
-        clear_step(task);
+        task_clear_step(task);
         history_clear(&task->history);
         task->conflicts = 0;
         backoff_reset(&task->backoff);
@@ -163,318 +115,31 @@ static void rest(Task *task, CalicoState state, const char *reason) {
         task->context->changed(task->context->userdata, task);
 }
 
-static void refuse(Task *task, const char *format, ...) _printf_(2, 3);
-
-static void refuse(Task *task, const char *format, ...) {
-        char reason[CALICO_REASON_SIZE];
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(reason, sizeof(reason), format, arguments);
-        va_end(arguments);
-        rest(task, CALICO_REFUSED, reason);
-}
-
-static void take_key(OwnKey *key, char *text, uint64_t index) {
+void task_take_key(OwnKey *key, char *text, uint64_t index) {
         free(key->text);
         *key = (OwnKey) { text, text ? index : 0 };
-}
-
-/* A write's answer: true if it was made. */
-static bool was_made(Task *task, const EtcdAnswer *answer) {
-        if (answer->outcome == ETCD_OK)
-                return true;
-        if (answer->outcome == ETCD_CONFLICT || answer->outcome == ETCD_MISSING)
-                lose(task);
-        else
-                fail(task, answer->reason);
-        return false;
 }
 
 static bool was_read(Task *task, const EtcdAnswer *answer) {
         if (answer->outcome == ETCD_OK || answer->outcome == ETCD_MISSING)
                 return true;
-        fail(task, answer->reason);
+        task_fail(task, answer->reason);
         return false;
 }
 
-static const char *ledger_key(const Task *task, char buffer[static 512]) {
-        snprintf(buffer, 512, LEDGER_ROOT "/%s", task->profile);
+const char *task_ledger_key(const Task *task, char buffer[static TASK_KEY_SIZE]) {
+        snprintf(buffer, TASK_KEY_SIZE, LEDGER_ROOT "/%s", task->profile);
         return buffer;
 }
 
-static const char *part_key(const Task *task, OwnPart part, char buffer[static 512]) {
-        snprintf(buffer, 512, PROFILE_ROOT "/%s/%s", task->profile, own_part_to_string(part));
+const char *task_part_key(const Task *task, OwnPart part, char buffer[static TASK_KEY_SIZE]) {
+        snprintf(buffer, TASK_KEY_SIZE, PROFILE_ROOT "/%s/%s", task->profile, own_part_to_string(part));
         return buffer;
 }
 
-static const char *directory_key(const Task *task, char buffer[static 512]) {
-        snprintf(buffer, 512, PROFILE_ROOT "/%s", task->profile);
+const char *task_directory_key(const Task *task, char buffer[static TASK_KEY_SIZE]) {
+        snprintf(buffer, TASK_KEY_SIZE, PROFILE_ROOT "/%s", task->profile);
         return buffer;
-}
-
-/* Writing the ledger. */
-
-static void on_stored(void *userdata, const EtcdAnswer *answer) {
-        Task *task = userdata;
-
-        if (!was_made(task, answer))
-                return;
-        free(task->ledger_text);
-        task->ledger_text = TAKE_PTR(task->text);
-        task->ledger_index = task->ledger_text ? answer->node.index : 0;
-        task->known = task->known_next;
-        make_step(task);
-}
-
-static void store(Task *task) {
-        EtcdCondition condition = { task->ledger_text ? ETCD_IF_INDEX_IS : ETCD_IF_ABSENT, task->ledger_index };
-        char key[512];
-        int r;
-
-        ledger_key(task, key);
-        if (task->text && strlen(task->text) > LEDGER_SIZE_MAX)
-                fail(task, "the ledger of this profile has become too large");
-        else {
-                if (task->text)
-                        r = etcd_put(task->context->client, key, task->text, &condition, on_stored, task,
-                                     &task->request);
-                else
-                        r = etcd_delete(task->context->client, key, &condition, on_stored, task, &task->request);
-                if (r < 0)
-                        fail_with(task, r);
-        }
-}
-
-/* Writing the profile. */
-
-static void on_written(void *userdata, const EtcdAnswer *answer) {
-        Task *task = userdata;
-        OwnKey *key = &task->keys[task->part];
-
-        if (!was_made(task, answer))
-                return;
-        /* Ours is the first write after what was read: so nothing is missed. */
-        if (task->part == OWN_RULES && task->known == key->index)
-                task->known = answer->node.index;
-        take_key(key, TAKE_PTR(task->text), answer->node.index);
-        task->directory = true;
-        make_step(task);
-}
-
-static void write_part(Task *task, OwnPart part, uint64_t index) {
-        EtcdCondition condition = { index > 0 ? ETCD_IF_INDEX_IS : ETCD_IF_ABSENT, index };
-        char key[512];
-        int r;
-
-        task->part = part;
-        part_key(task, part, key);
-        if (task->text)
-                r = etcd_put(task->context->client, key, task->text, &condition, on_written, task, &task->request);
-        else
-                r = etcd_delete(task->context->client, key, &condition, on_written, task, &task->request);
-        if (r < 0)
-                fail_with(task, r);
-}
-
-static void on_directory_deleted(void *userdata, const EtcdAnswer *answer) {
-        Task *task = userdata;
-
-        /* What somebody else has put into it is theirs. */
-        if (answer->outcome == ETCD_UNAVAILABLE) {
-                fail(task, answer->reason);
-                return;
-        }
-        task->directory = false;
-        make_step(task);
-}
-
-static void delete_directory(Task *task) {
-        char key[512];
-        int r = etcd_delete(task->context->client, directory_key(task, key), NULL, on_directory_deleted, task,
-                            &task->request);
-
-        if (r < 0)
-                fail_with(task, r);
-}
-
-/* Asking for the history: one write of the rules after the other, up to the one that was read. */
-
-static void ask_after(Task *task, uint64_t index);
-
-static void on_history(void *userdata, const EtcdAnswer *answer) {
-        Task *task = userdata;
-        int r;
-
-        if (answer->outcome == ETCD_UNAVAILABLE || answer->outcome == ETCD_REFUSED) {
-                fail(task, answer->reason);
-                return;
-        }
-        if (answer->outcome != ETCD_OK) {
-                history_clear(&task->history);
-                task->history.state = LEDGER_HISTORY_LOST;
-                make_step(task);
-                return;
-        }
-        if (answer->node.index > task->keys[OWN_RULES].index) {
-                lose(task); /* written since */
-                return;
-        }
-        r = history_add(&task->history, answer);
-        if (r < 0)
-                fail_with(task, r);
-        else if (answer->node.index < task->keys[OWN_RULES].index)
-                ask_after(task, answer->node.index);
-        else {
-                task->history.state = LEDGER_HISTORY_TOLD;
-                make_step(task);
-        }
-}
-
-static void ask_after(Task *task, uint64_t index) {
-        char key[512];
-        int r;
-
-        task->request = etcd_request_free(task->request);
-        r = etcd_watch(task->context->client, part_key(task, OWN_RULES, key), false, index + 1, on_history, task,
-                       &task->request);
-        if (r < 0)
-                fail_with(task, r);
-}
-
-static void ask(Task *task, uint64_t after) {
-        history_clear(&task->history);
-        task->history.asked = after;
-        ask_after(task, after);
-}
-
-/* Steps. */
-
-static bool is_gone(void *userdata, const char *host) {
-        Task *task = userdata;
-
-        return task->context->is_gone(task->context->userdata, host, task->ledger_index);
-}
-
-static LedgerInput make_input(Task *task) {
-        return (LedgerInput) {
-                .host = task->context->host,
-                .needs = task->needs.needs,
-                .n_needs = task->needs.n_needs,
-                .keep = (const char *const *) task->needs.keep,
-                .n_keep = task->needs.n_keep,
-                .is_gone = is_gone,
-                .userdata = task,
-                .ledger_index = task->ledger_index,
-                .text = task->keys[OWN_RULES].text,
-                .index = task->keys[OWN_RULES].index,
-                .known = task->known,
-                .settled = task->settled,
-                .history = task->history.state,
-                .asked = task->history.asked,
-                .events = task->history.events,
-                .n_events = task->history.n_events,
-        };
-}
-
-static void warn_uncertain(Task *task) {
-        char text[CALICO_REASON_SIZE];
-
-        snprintf(text, sizeof(text),
-                 "profile %s: it cannot be told any more whether a rule in it is ours: it stays for good",
-                 task->profile);
-        task->context->warning(task->context->userdata, text);
-}
-
-/* All is done that can be. */
-static void conclude(Task *task) {
-        const char *text = task->keys[OWN_RULES].text;
-        char reason[RECORD_REASON_SIZE];
-
-        if (!task->own && task->needs.n_needs > 0 && !text)
-                refuse(task, "there is no profile %s in Calico's datastore", task->profile);
-        else if (!task->own && text && profile_rules_check(text, strlen(text), reason) < 0)
-                refuse(task, "the rules of profile %s cannot be read: %s", task->profile, reason);
-        else
-                rest(task, CALICO_IN_PLACE, "");
-}
-
-static void make_ledger_step(Task *task) {
-        LedgerInput input = make_input(task);
-        LedgerPlan plan;
-        int r;
-
-        r = ledger_plan(&task->ledger, &input, &plan);
-        if (r < 0) {
-                fail_with(task, r);
-                return;
-        }
-        if (plan.uncertain)
-                warn_uncertain(task);
-        task->text = plan.text;
-        task->known_next = plan.known;
-        switch (plan.step) {
-        case LEDGER_DONE:
-                task->known = plan.known;
-                conclude(task);
-                break;
-        case LEDGER_STORE:
-                store(task);
-                break;
-        case LEDGER_EDIT:
-                write_part(task, OWN_RULES, input.index);
-                break;
-        case LEDGER_ASK:
-                ask(task, plan.after);
-                break;
-        }
-}
-
-static void make_own_step(Task *task) {
-        LedgerInput input = make_input(task);
-        OwnPlan plan;
-        int r;
-
-        r = own_plan(&task->ledger, &input, task->profile, task->keys, task->directory, &plan);
-        if (r < 0) {
-                fail_with(task, r);
-                return;
-        }
-        task->text = plan.text;
-        switch (plan.step) {
-        case OWN_DONE:
-                conclude(task);
-                break;
-        case OWN_STORE:
-                store(task);
-                break;
-        case OWN_PUT:
-        case OWN_DELETE:
-                write_part(task, plan.part, plan.index);
-                break;
-        case OWN_DELETE_DIRECTORY:
-                delete_directory(task);
-                break;
-        }
-}
-
-static void make_step(Task *task) {
-        int r = 0;
-
-        clear_step(task);
-        ledger_done(&task->ledger);
-        if (task->ledger_text)
-                r = ledger_decode(task->ledger_text, strlen(task->ledger_text), &task->ledger);
-        if (r == -EBADMSG)
-                refuse(task, "the ledger " LEDGER_ROOT "/%s cannot be read", task->profile);
-        else if (r < 0)
-                fail_with(task, r);
-        else if (++task->steps > STEPS_MAX)
-                fail(task, "it comes to no end");
-        else if (task->own)
-                make_own_step(task);
-        else
-                make_ledger_step(task);
 }
 
 /* Reading. */
@@ -488,12 +153,12 @@ static void on_rules(void *userdata, const EtcdAnswer *answer) {
         if (answer->outcome == ETCD_OK && answer->node.value) {
                 text = strdup(answer->node.value);
                 if (!text) {
-                        fail_with(task, -ENOMEM);
+                        task_fail_with(task, -ENOMEM);
                         return;
                 }
         }
-        take_key(&task->keys[OWN_RULES], text, answer->node.index);
-        make_step(task);
+        task_take_key(&task->keys[OWN_RULES], text, answer->node.index);
+        task_make_step(task);
 }
 
 /* In the middle of libcurl's work. */
@@ -501,14 +166,14 @@ static int on_part(void *userdata, const EtcdNode *node) {
         Task *task = userdata;
 
         for (unsigned part = 0; part < _OWN_PART_MAX; part++) {
-                char key[512], *text;
+                char key[TASK_KEY_SIZE], *text;
 
-                if (!node->value || strcmp(node->key, part_key(task, part, key)) != 0)
+                if (!node->value || strcmp(node->key, task_part_key(task, part, key)) != 0)
                         continue;
                 text = strdup(node->value);
                 if (!text)
                         return -ENOMEM;
-                take_key(&task->keys[part], text, node->index);
+                task_take_key(&task->keys[part], text, node->index);
         }
         return 0;
 }
@@ -517,7 +182,7 @@ static void forget_parts(void *userdata) {
         Task *task = userdata;
 
         for (unsigned part = 0; part < _OWN_PART_MAX; part++)
-                take_key(&task->keys[part], NULL, 0);
+                task_take_key(&task->keys[part], NULL, 0);
 }
 
 static void on_parts(void *userdata, const EtcdAnswer *answer) {
@@ -526,21 +191,21 @@ static void on_parts(void *userdata, const EtcdAnswer *answer) {
         if (!was_read(task, answer))
                 return;
         task->directory = answer->outcome == ETCD_OK;
-        make_step(task);
+        task_make_step(task);
 }
 
 static void read_profile(Task *task) {
-        char key[512];
+        char key[TASK_KEY_SIZE];
         int r;
 
         forget_parts(task);
         if (task->own)
-                r = etcd_get_tree(task->context->client, directory_key(task, key), on_part, forget_parts, on_parts,
+                r = etcd_get_tree(task->context->client, task_directory_key(task, key), on_part, forget_parts, on_parts,
                                   task, &task->request);
         else
-                r = etcd_get(task->context->client, part_key(task, OWN_RULES, key), on_rules, task, &task->request);
+                r = etcd_get(task->context->client, task_part_key(task, OWN_RULES, key), on_rules, task, &task->request);
         if (r < 0)
-                fail_with(task, r);
+                task_fail_with(task, r);
 }
 
 static void on_ledger(void *userdata, const EtcdAnswer *answer) {
@@ -552,7 +217,7 @@ static void on_ledger(void *userdata, const EtcdAnswer *answer) {
         if (answer->outcome == ETCD_OK && answer->node.value) {
                 text = strdup(answer->node.value);
                 if (!text) {
-                        fail_with(task, -ENOMEM);
+                        task_fail_with(task, -ENOMEM);
                         return;
                 }
         }
@@ -565,7 +230,7 @@ static void on_ledger(void *userdata, const EtcdAnswer *answer) {
 
 /* The ledger comes first: what it says of the rules can then only be older than they are. */
 static void look(Task *task) {
-        char key[512];
+        char key[TASK_KEY_SIZE];
         int r;
 
         end_look(task);
@@ -573,9 +238,9 @@ static void look(Task *task) {
         task->again = task->resting = false;
         task->settling = 0;
         task->steps = 0;
-        r = etcd_get(task->context->client, ledger_key(task, key), on_ledger, task, &task->request);
+        r = etcd_get(task->context->client, task_ledger_key(task, key), on_ledger, task, &task->request);
         if (r < 0)
-                fail_with(task, r);
+                task_fail_with(task, r);
 }
 
 static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t time, void *userdata) {

@@ -263,6 +263,12 @@ static int decode_row_rest(const cJSON *json, Container *container) {
         return r;
 }
 
+static int32_t decode_pid(const cJSON *state) {
+        int64_t pid = json_integer(state, "Pid");
+
+        return pid > 0 && pid <= INT32_MAX ? (int32_t) pid : 0;
+}
+
 static int decode_inspect(const cJSON *json, Container *container) {
         const cJSON *state = json_member(json, "State"), *health = json_member(state, "Health");
         const cJSON *config = json_member(json, "Config");
@@ -276,6 +282,7 @@ static int decode_inspect(const cJSON *json, Container *container) {
         container->created = timestamp.seconds;
         if (started && timestamp_parse(started, &timestamp) >= 0)
                 container->started = timestamp_to_nanoseconds(&timestamp);
+        container->pid = decode_pid(state);
         container->health = health ? decode_health(health) : HEALTH_NONE;
         r = copy_name(json_text(json, "Name"), container);
         if (r >= 0)

@@ -60,6 +60,7 @@ typedef struct Container {
         char *name;                     /* without the leading slash */
         char *image_id;                 /* "sha256:..." */
         int64_t created;                /* seconds since the epoch (the list says no finer) */
+        int32_t pid;                    /* of its first process, 0 if unknown (the list does not say): no fact to compare */
         int64_t started;                /* nanoseconds since the epoch, 0 if unknown (the list does not say) */
         ContainerState state;
         ContainerHealth health;

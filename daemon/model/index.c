@@ -121,6 +121,21 @@ void index_remove(Index *index, const Record *record) {
                 remove_address(index, &record->ipv6, record);
 }
 
+int index_move(Index *index, Record *record, const Address *ipv4, const Address *ipv6) {
+        IndexedAddress addresses[2];
+        size_t n = take_addresses(record, addresses);
+        int r;
+
+        if (address_is_set(ipv4))
+                remove_address(index, ipv4, record);
+        if (address_is_set(ipv6))
+                remove_address(index, ipv6, record);
+        r = reserve(index, 0, n);
+        for (size_t i = 0; i < n && r >= 0; i++)
+                insert_address(index, &addresses[i]);
+        return r;
+}
+
 static int compare_ports(const void *a, const void *b) {
         return compare_key(&((const IndexedPort *) a)->key, b);
 }

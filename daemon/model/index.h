@@ -26,6 +26,9 @@ int index_add(Index *index, Record *record);
 /* It was added. */
 void index_remove(Index *index, const Record *record);
 
+/* The same for its addresses alone, which were others before. -ENOMEM: its addresses are not in there any more. */
+int index_move(Index *index, Record *record, const Address *ipv4, const Address *ipv6);
+
 /* Calls visit(userdata, record) for each that has one of the ports (which it may do several times), or an address in
  * the prefix. */
 typedef void (*IndexVisit)(void *userdata, Record *record);

@@ -34,6 +34,9 @@ struct Model {
         size_t n_host_ports;
         RecordArray records; /* sorted by ID */
         RecordArray departed;
+        Attachments attachments;
+        Attachment *replaced; /* records may still point to them */
+        bool attachments_changed;
 
         bool all;            /* the next decision is about all: neither touched nor index is kept until then */
         RecordArray touched; /* records that changed since the last decision was carried out */
@@ -56,6 +59,12 @@ struct Model {
         Elements forgotten;             /* ELEMENT_WITHDRAWN that the next plan drops */
         Decision decision;
 };
+
+/* The record goes, or another takes its place: whoever had to do with it is to be decided anew. Then that one comes. */
+void model_take_out(Model *model, Record *record);
+void model_take_in(Model *model, Record *record);
+/* Its addresses were others before. */
+void model_move(Model *model, Record *record, const Address *ipv4, const Address *ipv6);
 
 bool elements_contain(const Elements *elements, const Element *element);
 void model_abandon_decision(Model *model);

@@ -8,6 +8,7 @@
 #include "daemon/model/desired.h"
 #include "daemon/model/exposure.h"
 #include "daemon/model/model-inside.h"
+#include "daemon/model/remember.h"
 #include "daemon/model/tally.h"
 
 int model_new(const Policy *policy, Model **ret) {
@@ -25,6 +26,15 @@ static void record_array_clear(RecordArray *array) {
         for (size_t i = 0; i < array->count; i++)
                 record_free(array->items[i]);
         array->count = 0;
+}
+
+static void forget_replaced(Model *model) {
+        while (model->replaced) {
+                Attachment *next = model->replaced->next;
+
+                attachment_free(model->replaced);
+                model->replaced = next;
+        }
 }
 
 Model *model_free(Model *model) {
@@ -47,6 +57,8 @@ Model *model_free(Model *model) {
         shares_done(&model->shares);
         elements_done(&model->policy_elements);
         elements_done(&model->withdrawn);
+        attachments_done(&model->attachments);
+        forget_replaced(model);
         elements_done(&model->actual);
         elements_done(&model->hairpin_ports);
         elements_done(&model->changed_hairpin_ports);
@@ -74,102 +86,21 @@ Record *model_find(const Model *model, const char *id) {
         return locate(model, id, &at) ? model->records.items[at] : NULL;
 }
 
-void model_touch_all(Model *model) {
-        for (size_t i = 0; i < model->touched.count; i++)
-                model->touched.items[i]->touched = false;
-        model->touched.count = 0;
-        model->all = true;
+/* The new record of a container takes its place among what else is known. */
+static void record_settle(const Model *model, Record *record, const Record *old) {
+        if (old)
+                record->memory = old->memory;
+        (void) record_attach(record, &model->attachments);
+        if (old)
+                record_inherit(record, old);
 }
 
-void model_touch(Model *model, Record *record) {
-        RecordArray *touched = &model->touched;
-
-        if (model->all || record->touched)
-                return;
-        if (array_reserve(&touched->items, &touched->capacity, touched->count + 1, sizeof(record)) < 0) {
-                model_touch_all(model);
-                return;
-        }
-        record->touched = true;
-        touched->items[touched->count++] = record;
-}
-
-static void touch(void *userdata, Record *record) {
-        model_touch(userdata, record);
-}
-
-Record *const *model_touched(const Model *model, size_t *ret_count) {
-        const RecordArray *touched = model->all ? &model->records : &model->touched;
-
-        *ret_count = touched->count;
-        return touched->items;
-}
-
-Record *const *model_decided(const Model *model, size_t *ret_count) {
-        *ret_count = model->scope.count;
-        return model->scope.items;
-}
-
-void model_visit_addresses(Model *model, const Prefix *prefix, void (*visit)(void *userdata, Record *record),
-                           void *userdata) {
-        if (!model->all && address_is_set(&prefix->address)) {
-                index_visit_addresses(&model->index, prefix, visit, userdata);
-                return;
-        }
-        for (size_t i = 0; i < model->records.count; i++)
-                visit(userdata, model->records.items[i]);
-}
-
-static void touch_address(Model *model, const Address *address) {
-        const Prefix prefix = { *address, (uint8_t) (address_size(address->family) * 8) };
-
-        if (address_is_set(address))
-                index_visit_addresses(&model->index, &prefix, touch, model);
-}
-
-static void forget_touched(Model *model, Record *record) {
-        RecordArray *touched = &model->touched;
-        size_t i = 0;
-
-        if (!record->touched)
-                return;
-        while (touched->items[i] != record)
-                i++;
-        array_remove(&touched->items, &touched->count, i, sizeof(record));
-        record->touched = false;
-}
-
-/* The record goes, or another takes its place: whoever had to do with it is to be decided anew. */
-static void take_out(Model *model, Record *record) {
-        model->scope.count = 0;
-        tally_subtract(&model->sum, &record->tally);
-        if (model->all)
-                return;
-        for (size_t i = 0; i < record->n_claims && !model->all; i++)
-                if (!record->claims[i].refused)
-                        index_visit_ports(&model->index, record->claims[i].entry.protocol,
-                                          record->claims[i].entry.host_ports, touch, model);
-        touch_address(model, &record->ipv4);
-        touch_address(model, &record->ipv6);
-        forget_touched(model, record);
-        index_remove(&model->index, record);
-}
-
-static void take_in(Model *model, Record *record) {
-        model->scope.count = 0;
-        record->tally = tally_of(&record, 0);
-        tally_add(&model->sum, &record->tally);
-        if (!model->all && index_add(&model->index, record) < 0)
-                model_touch_all(model);
-        model_touch(model, record);
-}
-
-static Record *record_renew(const Record *old, const Policy *policy) {
+static Record *record_renew(const Model *model, const Record *old, const Policy *policy) {
         Container *copy = container_copy(old->container);
         Record *record = copy ? record_new(copy, policy) : NULL;
 
         if (record)
-                record_inherit(record, old);
+                record_settle(model, record, old);
         return record;
 }
 
@@ -180,7 +111,7 @@ int model_set_policy(Model *model, const Policy *policy) {
         if (!renewed)
                 return -ENOMEM;
         while (n < model->records.count) {
-                renewed[n] = record_renew(model->records.items[n], policy);
+                renewed[n] = record_renew(model, model->records.items[n], policy);
                 if (!renewed[n])
                         break;
                 n++;
@@ -192,10 +123,10 @@ int model_set_policy(Model *model, const Policy *policy) {
         }
         model_touch_all(model);
         for (size_t i = 0; i < n; i++) {
-                take_out(model, model->records.items[i]);
+                model_take_out(model, model->records.items[i]);
                 renewed[i]->carried = TAKE_PTR(model->records.items[i]->carried);
                 record_free(model->records.items[i]);
-                take_in(model, renewed[i]);
+                model_take_in(model, renewed[i]);
                 model->records.items[i] = renewed[i];
         }
         model->policy = policy;
@@ -278,15 +209,15 @@ int model_put(Model *model, Container *container) {
         record = record_new(container, model->policy);
         if (!record)
                 return -ENOMEM;
+        record_settle(model, record, known ? model->records.items[at] : NULL);
         if (known) {
-                record_inherit(record, model->records.items[at]);
-                take_out(model, model->records.items[at]);
+                model_take_out(model, model->records.items[at]);
                 record->carried = TAKE_PTR(model->records.items[at]->carried);
                 record_free(model->records.items[at]);
         } else if (array_insert_gap(&model->records.items, &model->records.count, &model->records.capacity, at,
                                     sizeof(record)) < 0)
                 return -ENOMEM;
-        take_in(model, record);
+        model_take_in(model, record);
         model->records.items[at] = TAKE_PTR(record);
         return 1;
 }
@@ -307,7 +238,7 @@ bool model_remove(Model *model, const char *id) {
         if (!locate(model, id, &at))
                 return false;
         record = model->records.items[at];
-        take_out(model, record);
+        model_take_out(model, record);
         adopt_orphan(model, record);
         array_remove(&model->records.items, &model->records.count, at, sizeof(record));
         if (array_reserve(&departed->items, &departed->capacity, departed->count + 1, sizeof(record)) < 0)
@@ -329,6 +260,64 @@ Record *const *model_departed(const Model *model, size_t *ret_count) {
 
 void model_forget_departed(Model *model) {
         record_array_clear(&model->departed);
+}
+
+void model_set_attachments_state(Model *model, AttachmentsState state) {
+        model->attachments_changed |= model->attachments.state != state;
+        model->attachments.state = state;
+}
+
+AttachmentsState model_attachments_state(const Model *model) {
+        return model->attachments.state;
+}
+
+static void replace_attachment(Model *model, Attachment *old) {
+        model->attachments_changed = true;
+        if (!old)
+                return;
+        old->next = model->replaced;
+        model->replaced = old;
+}
+
+int model_put_attachment(Model *model, Attachment *attachment) {
+        Attachment *old;
+        int r;
+
+        r = attachments_put(&model->attachments, attachment, &old);
+        if (r >= 0)
+                replace_attachment(model, old);
+        return r;
+}
+
+void model_remove_attachment(Model *model, const char *container, const char *id) {
+        replace_attachment(model, attachments_take(&model->attachments, container, id));
+}
+
+void model_forget_attachments(Model *model) {
+        for (size_t i = 0; i < model->attachments.count; i++)
+                replace_attachment(model, model->attachments.items[i]);
+        model->attachments.count = 0;
+}
+
+static bool attach(Model *model, Record *record) {
+        const Address ipv4 = record->ipv4, ipv6 = record->ipv6;
+
+        if (!record_attach(record, &model->attachments))
+                return false;
+        model_move(model, record, &ipv4, &ipv6);
+        return true;
+}
+
+bool model_attach(Model *model) {
+        bool changed = false;
+
+        if (!model->attachments_changed)
+                return false;
+        for (size_t i = 0; i < model->records.count; i++)
+                changed |= attach(model, model->records.items[i]);
+        forget_replaced(model);
+        model->attachments_changed = false;
+        return changed;
 }
 
 static int elements_copy(const Elements *from, Names *names, Elements *ret) {
@@ -465,12 +454,13 @@ static int claim_is_in_kernel(const Model *model, const Record *record, const Cl
 }
 
 int model_adopt_holders(Model *model) {
-        Exposures actual;
+        Exposures actual = {};
         int r;
 
         r = exposures_of_elements(&model->actual, &actual);
-        if (r < 0)
-                return r;
+        if (r >= 0 && model->attachments.state == ATTACHMENTS_UNKNOWN)
+                r = remember_addresses(model->records.items, model->records.count, &model->actual, &actual,
+                                       &model->attachments);
         for (size_t i = 0; i < model->records.count && r >= 0; i++) {
                 Record *record = model->records.items[i];
 

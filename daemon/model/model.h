@@ -56,6 +56,17 @@ Record *const *model_departed(const Model *model, size_t *ret_count);
 void model_forget_departed(Model *model);
 Record *model_find(const Model *model, const char *id);
 
+/* What Calico's datastore says of endpoints, where it is used: off until a state is set. All of it counts for the records
+ * from model_attach() on. */
+void model_set_attachments_state(Model *model, AttachmentsState state);
+AttachmentsState model_attachments_state(const Model *model);
+/* Takes it over, on success and failure alike. Returns 0 or -ENOMEM. */
+int model_put_attachment(Model *model, Attachment *attachment);
+void model_remove_attachment(Model *model, const char *container, const char *id);
+void model_forget_attachments(Model *model);
+/* To be called before the model is decided, if any of the above was; true if a record says something else now. */
+bool model_attach(Model *model);
+
 /* What the kernel holds now, sorted; copied. Returns 0 or -ENOMEM. */
 int model_set_actual(Model *model, const Elements *actual);
 /* What it holds, as it was set or carried out since, sorted; the names stay the model's. Returns 0 or -ENOMEM. */
@@ -63,7 +74,8 @@ int model_copy_actual(const Model *model, Elements *ret);
 /* element: of a kind that several records may need. */
 bool model_has_actual(const Model *model, const Element *element);
 
-/* After a start: a claim whose translation stands in the kernel holds its port already. Returns 0 or -ENOMEM. */
+/* After a start: a claim whose translation stands in the kernel holds its port already. While Calico's datastore is not
+ * known, a container without an address has the one that stands there (remember.h). Returns 0 or -ENOMEM. */
 int model_adopt_holders(Model *model);
 
 /* What the claim, with the record's addresses, has or would have if it were exposed; nothing if it was refused. A backend

@@ -131,9 +131,15 @@ static bool network_is_called(const ContainerNetwork *network, const char *wante
                (size >= SHORT_ID_SIZE && strncmp(network->id, wanted, size) == 0);
 }
 
+/* Docker gives all kinds of networks that address; an endpoint in the datastore says it of this one. */
+static bool network_is_attached(const ContainerNetwork *network, const Attachments *attachments) {
+        return network_is_calico(network) || (network->endpoint_id && attachments_find(attachments, network->endpoint_id));
+}
+
 /* The one that the label names; else the only one; else Calico's; else the one that holds the default route: Docker
  * gives it to the first by name of those that have a gateway. */
-static const ContainerNetwork *choose_network(const Container *container, const char *wanted, NetworkChoice *ret) {
+static const ContainerNetwork *choose_network(const Container *container, const char *wanted,
+                                              const Attachments *attachments, NetworkChoice *ret) {
         const ContainerNetwork *calico = NULL, *route = NULL;
 
         for (size_t i = 0; i < container->n_networks; i++) {
@@ -143,7 +149,7 @@ static const ContainerNetwork *choose_network(const Container *container, const 
                         *ret = NETWORK_NAMED;
                         return network;
                 }
-                if (!calico && network_is_calico(network))
+                if (!calico && network_is_attached(network, attachments))
                         calico = network;
                 if (!route && network_has_gateway(network))
                         route = network;
@@ -157,17 +163,70 @@ static const ContainerNetwork *choose_network(const Container *container, const 
         return calico ?: route ?: &container->networks[0];
 }
 
-static ClaimReason network_refusal(const Record *record) {
+static bool network_is_none(const ContainerNetwork *network) {
+        return strcmp(network->name, "none") == 0;
+}
+
+static bool uses_others_network(const Record *record) {
+        const char *mode = record->container->network_mode ?: "";
+
+        return strcmp(mode, "host") == 0 || strncmp(mode, "container:", strlen("container:")) == 0;
+}
+
+/* A network of Calico's plugin has an endpoint by Docker's ID; else the container may have been joined by hand, beside
+ * whatever Docker gave it. */
+static void choose_attachment(Record *record, const Attachments *attachments) {
+        const ContainerNetwork *network = record->network;
+
+        record->attachment = NULL;
+        record->calico = false;
+        if (attachments->state == ATTACHMENTS_OFF || uses_others_network(record))
+                return;
+        if (network && network_is_attached(network, attachments)) {
+                record->attachment = attachments_find(attachments, network->endpoint_id ?: "");
+                record->calico = true;
+        } else if (!record->labels.network || (network && network_is_none(network))) {
+                record->attachment = attachments_find_container(attachments, record->container->id);
+                record->calico = record->attachment;
+        }
+        if (record->attachment && *record->attachment->container)
+                record->network = NULL;
+}
+
+static bool memory_is_set(const RecordMemory *memory) {
+        return address_is_set(&memory->ipv4) || address_is_set(&memory->ipv6);
+}
+
+/* What cannot be read says nothing of the address that Docker knows. */
+static ClaimReason attachment_refusal(const Record *record) {
+        const Attachment *attachment = record->attachment;
+
+        if (*attachment->reason)
+                return record->network && (address_is_set(&record->network->ipv4) ||
+                                           address_is_set(&record->network->ipv6))
+                               ? REASON_NONE
+                               : REASON_ATTACHMENT_UNREADABLE;
+        return address_is_set(&attachment->ipv4) || address_is_set(&attachment->ipv6) ? REASON_NONE
+                                                                                      : REASON_ATTACHMENT_EMPTY;
+}
+
+static ClaimReason network_refusal(const Record *record, const Attachments *attachments) {
         const char *mode = record->container->network_mode ?: "";
 
         if (strcmp(mode, "host") == 0)
                 return REASON_HOST_NETWORK;
         if (strncmp(mode, "container:", strlen("container:")) == 0)
                 return REASON_SHARED_NETWORK;
+        if (record->attachment)
+                return attachment_refusal(record);
+        if (memory_is_set(&record->memory))
+                return REASON_NONE;
         if (!record->network && record->labels.network)
                 return REASON_NETWORK_ABSENT;
-        if (!record->network || strcmp(record->network->name, "none") == 0)
-                return REASON_NO_NETWORK;
+        if (!record->network || network_is_none(record->network))
+                return attachments->state == ATTACHMENTS_OFF     ? REASON_NO_NETWORK
+                       : attachments->state == ATTACHMENTS_KNOWN ? REASON_NO_ATTACHMENT
+                                                                 : REASON_DATASTORE_UNREAD;
         if (!address_is_set(&record->network->ipv4) && !address_is_set(&record->network->ipv6))
                 return REASON_NO_ADDRESS;
         return REASON_NONE;
@@ -190,28 +249,79 @@ static ClaimReason health_refusal(const Record *record) {
         }
 }
 
-static ClaimReason container_refusal(const Record *record) {
+static ClaimReason container_refusal(const Record *record, const Attachments *attachments) {
         ClaimReason reason;
 
         if (record->container->state == CONTAINER_STOPPED)
                 return REASON_NOT_RUNNING;
         if (record->container->state == CONTAINER_RESTARTING)
                 return REASON_RESTARTING;
-        reason = network_refusal(record);
+        reason = network_refusal(record, attachments);
         return reason != REASON_NONE ? reason : health_refusal(record);
 }
 
-static void record_choose_network(Record *record) {
-        record->network = choose_network(record->container, record->labels.network, &record->choice);
-        record->waiting = container_refusal(record);
-        record->profile = record->labels.profile ?: record->network ? record->network->name : "";
+static const char *choose_profile(const Record *record) {
+        if (record->labels.profile)
+                return record->labels.profile;
+        if (record->attachment && *record->attachment->profile)
+                return record->attachment->profile;
+        if (memory_is_set(&record->memory))
+                return record->memory.profile;
+        return record->network ? record->network->name : record->attachment ? "none" : "";
+}
+
+static void take_addresses(Record *record) {
+        const Attachment *attachment = record->attachment;
+        bool readable = attachment && !*attachment->reason;
+
+        record->ipv4 = record->ipv6 = (Address) {};
         if (record->waiting != REASON_NONE)
                 return;
-        record->ipv4 = record->network->ipv4;
-        record->ipv6 = record->network->ipv6;
+        record->ipv4 = readable        ? attachment->ipv4
+                       : record->network ? record->network->ipv4
+                                         : record->memory.ipv4;
+        record->ipv6 = readable        ? attachment->ipv6
+                       : record->network ? record->network->ipv6
+                                         : record->memory.ipv6;
+}
+
+static void record_choose_network(Record *record, const Attachments *attachments) {
+        record->network = choose_network(record->container, record->labels.network, attachments, &record->choice);
+        choose_attachment(record, attachments);
+        if (attachments->state != ATTACHMENTS_UNKNOWN || record->attachment)
+                record->memory = (RecordMemory) {};
+        if (memory_is_set(&record->memory))
+                record->network = NULL;
+        record->waiting = container_refusal(record, attachments);
+        record->profile = choose_profile(record);
+        take_addresses(record);
+}
+
+static void forget_changed_paths(Record *record, const Address *ipv4, const Address *ipv6) {
+        if (address_compare(&record->ipv4, ipv4) != 0)
+                record->path4 = (RecordPath) {};
+        if (address_compare(&record->ipv6, ipv6) != 0)
+                record->path6 = (RecordPath) {};
+}
+
+/* The profile's text may be gone by now. */
+bool record_attach(Record *record, const Attachments *attachments) {
+        const Record before = *record;
+
+        record_choose_network(record, attachments);
+        forget_changed_paths(record, &before.ipv4, &before.ipv6);
+        return record->waiting != before.waiting || address_compare(&record->ipv4, &before.ipv4) != 0 ||
+               address_compare(&record->ipv6, &before.ipv6) != 0 || record->calico != before.calico ||
+               record->attachment != before.attachment;
+}
+
+void record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments) {
+        record->memory = *memory;
+        (void) record_attach(record, attachments);
 }
 
 Record *record_new(Container *container, const Policy *policy) {
+        static const Attachments none = { .state = ATTACHMENTS_OFF };
         _cleanup_(record_freep) Record *record = NULL;
         char shown[SHOWN_NAME_SIZE];
         const char *name = container->name ?: "";
@@ -226,7 +336,7 @@ Record *record_new(Container *container, const Policy *policy) {
         if (!record->name || labels_read(container, policy, &record->labels) < 0 ||
             record_read_claims(record, policy) < 0)
                 return NULL;
-        record_choose_network(record);
+        record_choose_network(record, &none);
         return TAKE_PTR(record);
 }
 
@@ -295,6 +405,9 @@ static const char *const reason_texts[_CLAIM_REASON_MAX] = {
         [REASON_HEALTH_UNKNOWN] = "the container's health is not known yet",
         [REASON_STARTING] = "the container's health check has not passed yet",
         [REASON_UNHEALTHY] = "the container is unhealthy",
+        [REASON_NO_ATTACHMENT] = "the container has no network, and Calico's datastore has no endpoint of it",
+        [REASON_DATASTORE_UNREAD] = "the container has no network of Docker's, and Calico's datastore was not read yet",
+        [REASON_ATTACHMENT_EMPTY] = "Calico's record of the container's endpoint has no address",
 };
 
 static const char *format_named(const char *before, const char *name, const char *after,
@@ -304,6 +417,17 @@ static const char *format_named(const char *before, const char *name, const char
         snprintf(buffer, CLAIM_REASON_SIZE, "%s%s%s", before, text_escape(name, strlen(name), shown, sizeof(shown)),
                  after);
         return buffer;
+}
+
+static const char *format_missing_family(const Record *record, const Claim *claim,
+                                         char buffer[static CLAIM_REASON_SIZE]) {
+        bool v4 = claim->entry.family == AF_INET;
+
+        if (!record->network)
+                return v4 ? "the container has no IPv4 address from Calico" : "the container has no IPv6 address from Calico";
+        return format_named(v4 ? "the container has no IPv4 address on network "
+                               : "the container has no IPv6 address on network ",
+                            record->network->name, "", buffer);
 }
 
 static const char *format_other(const Claim *claim, const char *what, char buffer[static CLAIM_REASON_SIZE]) {
@@ -327,12 +451,14 @@ const char *claim_format_reason(const Record *record, const Claim *claim, char b
         case REASON_LABEL:
                 return record->labels.problem;
         case REASON_NO_FAMILY_ADDRESS:
-                return format_named(claim->entry.family == AF_INET ? "the container has no IPv4 address on network "
-                                                                   : "the container has no IPv6 address on network ",
-                                    record->network->name, "", buffer);
+                return format_missing_family(record, claim, buffer);
         case REASON_NETWORK_ABSENT:
                 return format_named("the container is not on network ", record->labels.network,
                                     ", which calico.expose.network names", buffer);
+        case REASON_ATTACHMENT_UNREADABLE:
+                snprintf(buffer, CLAIM_REASON_SIZE, "Calico's record of the container's endpoint cannot be read: %s",
+                         record->attachment ? record->attachment->reason : "?");
+                return buffer;
         case REASON_DUPLICATE_ADDRESS:
                 return format_other(claim, "has the same address", buffer);
         case REASON_HELD:

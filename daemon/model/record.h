@@ -7,7 +7,9 @@
 
 #include "common/address.h"
 #include "common/macros.h"
+#include "daemon/model/attachment.h"
 #include "daemon/model/container.h"
+#include "daemon/model/element.h"
 #include "daemon/model/entry.h"
 #include "daemon/model/hostport.h"
 #include "daemon/model/labels.h"
@@ -59,6 +61,10 @@ typedef enum ClaimReason {
         REASON_HEALTH_UNKNOWN,
         REASON_STARTING,
         REASON_UNHEALTHY,
+        REASON_NO_ATTACHMENT,         /* no network, and Calico's datastore has no endpoint of the container */
+        REASON_DATASTORE_UNREAD,      /* no network, and Calico's datastore was not read yet */
+        REASON_ATTACHMENT_UNREADABLE, /* see Attachment.reason */
+        REASON_ATTACHMENT_EMPTY,      /* the endpoint's record has no address */
         /* conflict */
         REASON_HELD,             /* Claim.other holds the port */
         REASON_NOT_BALANCED,     /* Claim.other holds it, and one of the two does not say balance */
@@ -100,6 +106,13 @@ typedef enum NetworkChoice {
         NETWORK_FIRST, /* by name: none holds the default route */
 } NetworkChoice;
 
+/* What the table said of a container of which neither Docker nor, as long as it cannot be read, Calico's datastore says
+ * where it is: it stays. */
+typedef struct RecordMemory {
+        Address ipv4, ipv6; /* AF_UNSPEC: none */
+        char profile[PROFILE_NAME_SIZE];
+} RecordMemory;
+
 /* How the host reaches one address of a container. */
 typedef struct RecordPath {
         bool asked; /* it was looked up, and no route has changed since */
@@ -127,7 +140,11 @@ struct Record {
         Labels labels;
         Claim *claims;
         size_t n_claims;
-        const ContainerNetwork *network; /* whose address is used; NULL if there is none */
+        const ContainerNetwork *network; /* whose address is used; NULL if there is none, or it is Calico's own alone */
+        const Attachment *attachment;    /* what Calico's datastore says of the address that is used; or NULL */
+        bool calico;                     /* the address is Calico's: a profile rule in the datastore must allow what is
+                                            exposed */
+        RecordMemory memory;
         NetworkChoice choice;            /* where there is one */
         ClaimReason waiting;             /* why no claim can be exposed, or REASON_NONE */
         Address ipv4, ipv6;              /* of that network; AF_UNSPEC when waiting */
@@ -148,6 +165,13 @@ struct Record {
 Record *record_new(Container *container, const Policy *policy);
 Record *record_free(Record *record);
 DEFINE_CLEANUP(Record, record_free)
+
+/* Chooses network, address and profile anew, by what Calico's datastore says now. The attachments must stay as they are
+ * until this is called again. Returns true if something is different. */
+bool record_attach(Record *record, const Attachments *attachments);
+
+/* While the attachments are not known: what stands in the table is the address of a container that has none. */
+void record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments);
 
 /* The new record of a container takes over what the old one was: who held a port, what was announced, and the paths
  * of addresses that are still the same. */

@@ -348,6 +348,24 @@ void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[stati
         hairpins_remove(&paths->hairpins, bridge, mac);
 }
 
+int paths_get_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE],
+                      char ret_port[static IF_NAMESIZE], bool *ret) {
+        unsigned port;
+        Link link;
+        int r;
+
+        r = rtnl_find_port(&paths->requests, bridge, mac, &port);
+        if (r >= 0)
+                r = rtnl_get_link(&paths->requests, port, NULL, &link);
+        if (r < 0)
+                return r;
+        if (link.master != bridge) /* it moved in between */
+                return -ENODEV;
+        memcpy(ret_port, link.name, IF_NAMESIZE);
+        *ret = link.hairpin;
+        return 0;
+}
+
 int paths_set_hairpin(Paths *paths, const char *port, bool on) {
         Link link;
         int r;

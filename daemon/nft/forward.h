@@ -7,7 +7,7 @@
 #include "daemon/nft/nft.h"
 
 /* What the other tables of this network namespace do to forwarded packets, as far as that can be told from their rules.
- * What iptables-legacy holds is not seen here. */
+ * What iptables-legacy holds is not seen here: see net/xtables.h. */
 
 #define FORWARD_NAME_SIZE 128
 

@@ -63,12 +63,9 @@ void kernel_state_done(KernelState *state);
  * same transaction (what stands there is deleted first if table_exists): plan->add then holds all there shall be, and
  * plan->remove is ignored. A new table gets the owner flag where the kernel knows it; it is asked once.
  * -ENOENT, -EEXIST: the kernel did not hold what the plan started from: read again. -EPERM: foreign table.
- * -ETIMEDOUT, -ENOBUFS: the outcome is unknown: read again. An empty plan without rebuild makes no system call. */
+ * After any other error it may have been carried out, and only the answer was lost: read again. An empty plan without
+ * rebuild makes no system call. */
 int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, bool rebuild, bool table_exists);
-
-static inline bool nft_outcome_is_unknown(int error) {
-        return error == -ETIMEDOUT || error == -ENOBUFS;
-}
 
 /* Deletes the table and all in it; that there is none is no error. */
 int nft_delete_table(NftSocket *nft);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "daemon/verbs/differences.h"
@@ -39,12 +40,16 @@ static int look_for_differences(Check *check, Differences *ret) {
         int r;
 
         *ret = differences;
-        if (!survey_knows(&survey->docker) || !survey_knows(&survey->kernel)) {
+        if (!survey_knows(&survey->docker) || !survey_knows(&survey->kernel) || !survey_knows(&survey->calico)) {
                 snprintf(check->unknown, sizeof(check->unknown), "%s",
-                         survey_knows(&survey->docker) ? survey->kernel.text : survey->docker.text);
+                         !survey_knows(&survey->docker)   ? survey->docker.text
+                         : !survey_knows(&survey->kernel) ? survey->kernel.text
+                                                          : survey->calico.text);
                 return 0;
         }
         r = differences_find(survey, &differences);
+        if (r >= 0 && survey->look)
+                r = differences_find_rules(survey, &differences);
         if (r >= 0)
                 r = differences_find_flows(survey, &differences);
         if (r < 0 && r != -ENOMEM) {
@@ -95,12 +100,9 @@ static bool fill_report(cJSON *report, const Check *check) {
 
         complete = complete && array;
         for (size_t i = 0; i < check->differences.count && complete && !*check->unknown; i++) {
-                cJSON *object = cJSON_CreateObject();
+                cJSON *object = report_append_object(array);
 
-                complete = object && cJSON_AddItemToArray(array, object);
-                if (!complete)
-                        cJSON_Delete(object);
-                complete = complete &&
+                complete = object &&
                            report_add_text(object, "kind",
                                            difference_kind_to_string(check->differences.items[i].kind)) &&
                            report_add_text(object, "what", check->differences.items[i].text);
@@ -127,6 +129,8 @@ static void print_text(const Check *check) {
         for (size_t i = 0; i < check->differences.count && !*check->unknown; i++)
                 printf("%s: %s\n", difference_kind_to_string(check->differences.items[i].kind),
                        check->differences.items[i].text);
+        if (outcome(check) == CHECK_MATCHES && isatty(STDOUT_FILENO))
+                puts("The kernel has what the containers ask for.");
         if (daemon)
                 log_line(LOG_ERR, "%s", daemon);
 }

@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "common/array.h"
-#include "daemon/flows.h"
-#include "daemon/net/flows_read.h"
 #include "daemon/verbs/elements.h"
 #include "daemon/verbs/words.h"
 
@@ -27,9 +25,7 @@ void differences_done(Differences *differences) {
         *differences = (Differences) {};
 }
 
-static int add(Differences *differences, DifferenceKind kind, const char *format, ...) _printf_(3, 4);
-
-static int add(Differences *differences, DifferenceKind kind, const char *format, ...) {
+int differences_add(Differences *differences, DifferenceKind kind, const char *format, ...) {
         Difference difference = { .kind = kind };
         va_list arguments;
         int r;
@@ -56,7 +52,7 @@ static int add_element(const Survey *survey, const Element *element, DifferenceK
         /* A memory of the daemon's, which comes and goes by itself. */
         if (element->kind == ELEMENT_WITHDRAWN)
                 return 0;
-        return add(differences, kind, "%s", element_describe(survey, element, text));
+        return differences_add(differences, kind, "%s", element_describe(survey, element, text));
 }
 
 static int add_changed(const Survey *survey, const Element *is, const Element *should, Differences *differences) {
@@ -64,7 +60,7 @@ static int add_changed(const Survey *survey, const Element *is, const Element *s
 
         if (is->kind == ELEMENT_WITHDRAWN)
                 return 0;
-        return add(differences, DIFFERENCE_CHANGED, "%s, should be %s", element_describe(survey, is, text),
+        return differences_add(differences, DIFFERENCE_CHANGED, "%s, should be %s", element_describe(survey, is, text),
                    element_describe_data(survey, should, data));
 }
 
@@ -106,10 +102,11 @@ static int compare_table(const Survey *survey, Differences *differences) {
 
         if (survey->table == TABLE_ABSENT)
                 return n == 0 ? 0
-                              : add(differences, DIFFERENCE_MISSING, "the table inet calico-exposed, with %zu exposure%s",
-                                    n, n == 1 ? "" : "s");
+                              : differences_add(differences, DIFFERENCE_MISSING,
+                                                "the table inet calico-exposed, with %zu exposure%s", n,
+                                                n == 1 ? "" : "s");
         if (!survey->skeleton_intact)
-                r = add(differences, DIFFERENCE_CHANGED,
+                r = differences_add(differences, DIFFERENCE_CHANGED,
                         "chains, sets or rules of the table inet calico-exposed are not what they must be");
         if (r >= 0)
                 r = compare_elements(survey, differences);
@@ -126,10 +123,10 @@ static int compare_docker_user(const Survey *survey, Differences *differences) {
 
         for (size_t i = 0; i < SURVEY_FAMILIES && r >= 0; i++)
                 if (wanted && survey->docker_user[i] == DOCKER_USER_PUT)
-                        r = add(differences, DIFFERENCE_MISSING,
+                        r = differences_add(differences, DIFFERENCE_MISSING,
                                 "the rule for marked packets at the top of %s DOCKER-USER", tables[i]);
                 else if (!wanted && survey->docker_user[i] == DOCKER_USER_IN_PLACE)
-                        r = add(differences, DIFFERENCE_EXTRA,
+                        r = differences_add(differences, DIFFERENCE_EXTRA,
                                 "the rule for marked packets at the top of %s DOCKER-USER", tables[i]);
         return r;
 }
@@ -153,7 +150,54 @@ static int compare_localnet(const Survey *survey, Differences *differences) {
 
                 if (element->kind == ELEMENT_LOCALNET && !is_planned(&survey->plan, element) &&
                     paths_get_localnet(survey->paths, element->name, &on) >= 0 && !on)
-                        r = add(differences, DIFFERENCE_MISSING, "%s", element_describe(survey, element, text));
+                        r = differences_add(differences, DIFFERENCE_MISSING, "%s",
+                                            element_describe(survey, element, text));
+        }
+        return r;
+}
+
+/* The other switch: without it a container does not reach itself by the host's address. Where the bridge has not heard
+ * of the container yet, the daemon waits for that as well. */
+static int compare_hairpin_at(const Survey *survey, const Record *record, const Address *address,
+                              Differences *differences) {
+        char port[IF_NAMESIZE], shown[4 * IF_NAMESIZE];
+        Path path;
+        bool on;
+
+        if (paths_find(survey->paths, address, &path) < 0 || !path.bridge ||
+            paths_get_hairpin(survey->paths, path.ifindex, record->network->mac, port, &on) < 0 || on)
+                return 0;
+        return differences_add(differences, DIFFERENCE_MISSING, "hairpin mode on %s, by which %s reaches itself",
+                               words_escape(port, shown, sizeof(shown)), record->name);
+}
+
+/* 1, 0 or -ENOMEM. */
+static int record_is_exposed(const Survey *survey, const Record *record) {
+        for (size_t i = 0; i < record->n_claims; i++) {
+                ClaimFacts facts;
+                int r;
+
+                r = survey_get_facts(survey, record, &record->claims[i], &facts);
+                if (r < 0 || facts.state == CLAIM_EXPOSED)
+                        return r < 0 ? r : 1;
+        }
+        return 0;
+}
+
+static int compare_hairpin(const Survey *survey, Differences *differences) {
+        size_t n;
+        Record *const *records = model_records(survey->model, &n);
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                const Record *record = records[i];
+
+                if (!record->path4.known && !record->path6.known)
+                        continue;
+                r = record_is_exposed(survey, record);
+                if (r > 0)
+                        r = compare_hairpin_at(survey, record, record->path4.known ? &record->ipv4 : &record->ipv6,
+                                               differences);
         }
         return r;
 }
@@ -167,6 +211,8 @@ int differences_find(const Survey *survey, Differences *ret) {
                 r = compare_docker_user(survey, &differences);
         if (r >= 0 && survey->table != TABLE_ABSENT)
                 r = compare_localnet(survey, &differences);
+        if (r >= 0 && survey->table != TABLE_ABSENT)
+                r = compare_hairpin(survey, &differences);
         if (r < 0) {
                 differences_done(&differences);
                 return r;
@@ -175,136 +221,18 @@ int differences_find(const Survey *survey, Differences *ret) {
         return 0;
 }
 
-/* Flows */
-
-static bool exposure_takes(const Exposure *exposure, const Flow *flow) {
-        return exposure->protocol == flow->protocol && exposure->family == flow->destination.family &&
-               flow->destination_port >= exposure->ports.first && flow->destination_port <= exposure->ports.last &&
-               (exposure->destination.length == 0 || prefix_contains(&exposure->destination, &flow->destination));
-}
-
-static bool exposure_leads(const Exposure *exposure, const Flow *flow) {
-        return exposure_takes(exposure, flow) && address_compare(&exposure->container, &flow->source) == 0 &&
-               flow->source_port == exposure->container_first + (flow->destination_port - exposure->ports.first);
-}
-
-static bool any_exposure(const Exposures *exposures, const Flow *flow,
-                         bool (*test)(const Exposure *exposure, const Flow *flow)) {
-        for (size_t i = 0; i < exposures->count; i++)
-                if (test(&exposures->items[i], flow))
-                        return true;
-        return false;
-}
-
-static bool docker_publishes(const Survey *survey, const Flow *flow) {
-        for (size_t i = 0; i < survey->n_published; i++)
-                if (survey->published[i].protocol == flow->protocol &&
-                    survey->published[i].port == flow->destination_port)
-                        return true;
-        return false;
-}
-
-/* By an entry of the container's label, exposed or not. */
-static bool record_asks_for(const Record *record, const Flow *flow) {
-        for (size_t i = 0; i < record->n_claims; i++) {
-                const Entry *entry = &record->claims[i].entry;
-
-                if (record->claims[i].error == ENTRY_OK && entry->protocol == flow->protocol &&
-                    flow->destination_port >= entry->host_ports.first &&
-                    flow->destination_port <= entry->host_ports.last &&
-                    flow->source_port ==
-                            entry->container_ports.first + (flow->destination_port - entry->host_ports.first))
-                        return true;
-        }
-        return false;
-}
-
-static bool flow_is_translated(const Flow *flow) {
-        return address_compare(&flow->source, &flow->destination) != 0 || flow->source_port != flow->destination_port;
-}
-
-bool differences_flow_is_stale(const Survey *survey, const FlowIndex *withdrawn, const Flow *flow,
-                               DifferenceKind *ret_kind) {
-        const Record *record;
-        FlowKind kind;
-
-        if (!flow_is_translated(flow) || any_exposure(&survey->desired, flow, exposure_leads))
-                return false;
-        *ret_kind = DIFFERENCE_CHANGED;
-        if (any_exposure(&survey->actual, flow, exposure_takes) && any_exposure(&survey->desired, flow, exposure_takes))
-                return true;
-        *ret_kind = DIFFERENCE_EXTRA;
-        if (flow_index_match(withdrawn, flow, &kind))
-                return true;
-        record = survey_find_address(survey, &flow->source);
-        return record && record_asks_for(record, flow) && !docker_publishes(survey, flow);
-}
-
-static int collect_withdrawn(const Survey *survey, FlowIndex *ret) {
-        const Elements *actual = model_before(survey->model);
-        _cleanup_free_ FlowFilter *filters = calloc(actual->count + 1, sizeof(*filters));
-        size_t n = 0;
-
-        if (!filters)
-                return -ENOMEM;
-        for (size_t i = 0; i < actual->count; i++)
-                if (actual->items[i].kind == ELEMENT_WITHDRAWN)
-                        filters[n++] = flows_filter_of_withdrawn(&actual->items[i]);
-        return flow_index_new(filters, n, ret);
-}
-
-typedef struct FlowLook {
-        const Survey *survey;
-        FlowIndex withdrawn;
-        Differences *differences;
-} FlowLook;
-
-static bool is_told(const Differences *differences, const char *text) {
+bool differences_contain(const Differences *differences, const char *text) {
         for (size_t i = 0; i < differences->count; i++)
                 if (strcmp(differences->items[i].text, text) == 0)
                         return true;
         return false;
 }
 
-static int tell_flow(const FlowLook *look, const Flow *flow, DifferenceKind kind) {
-        char destination[WORDS_PLACE_SIZE], source[WORDS_PLACE_SIZE], text[ELEMENT_WORDS_SIZE];
-        const Record *record = survey_find_address(look->survey, &flow->source);
-
-        words_place(&flow->destination, (PortRange) { flow->destination_port, flow->destination_port }, destination);
-        words_place(&flow->source, (PortRange) { flow->source_port, flow->source_port }, source);
-        snprintf(text, sizeof(text), "an open %s flow to %s still goes to %s%s%s%s, and new ones do not",
-                 protocol_to_string(flow->protocol), destination, source, record ? " (" : "", record ? record->name : "",
-                 record ? ")" : "");
-        return is_told(look->differences, text) ? 0 : add(look->differences, kind, "%s", text);
-}
-
-static int on_flow(const Flow *flow, void *userdata) {
-        FlowLook *look = userdata;
-        DifferenceKind kind;
-        int r;
-
-        if (!differences_flow_is_stale(look->survey, &look->withdrawn, flow, &kind))
-                return 0;
-        r = flows_address_is_local(&flow->destination);
-        return r > 0 ? tell_flow(look, flow, kind) : r;
-}
-
-int differences_find_flows(const Survey *survey, Differences *differences) {
-        FlowLook look = { .survey = survey, .differences = differences };
-        int r;
-
-        r = collect_withdrawn(survey, &look.withdrawn);
-        if (r >= 0)
-                r = flows_read(on_flow, &look);
-        flow_index_done(&look.withdrawn);
-        return r;
-}
-
 void differences_intersect(Differences *differences, const Differences *others) {
         size_t kept = 0;
 
         for (size_t i = 0; i < differences->count; i++)
-                if (is_told(others, differences->items[i].text))
+                if (differences_contain(others, differences->items[i].text))
                         differences->items[kept++] = differences->items[i];
                 else
                         free(differences->items[i].text);

@@ -28,8 +28,16 @@ typedef struct Differences {
 
 void differences_done(Differences *differences);
 
-/* All but stale flows; docker and kernel must be known. Returns 0 or -ENOMEM. */
+/* Appends one. Returns 0 or -ENOMEM. */
+int differences_add(Differences *differences, DifferenceKind kind, const char *format, ...) _printf_(3, 4);
+bool differences_contain(const Differences *differences, const char *text);
+
+/* All but stale flows and profile rules; docker and kernel must be known. Returns 0 or -ENOMEM. */
 int differences_find(const Survey *survey, Differences *ret);
+
+/* Profile rules in Calico's datastore, which must have been asked: those that exposed ports need and that are not there, and
+ * what this host has there and does not need. Appends. Returns 0 or -ENOMEM. */
+int differences_find_rules(const Survey *survey, Differences *differences);
 
 /* Flows in connection tracking that go where the table does not send them any more. There is no mark on a flow that says
  * who translated it, so only those are told that

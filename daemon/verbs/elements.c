@@ -27,7 +27,7 @@ const char *element_describe_data(const Survey *survey, const Element *element,
         switch (element->kind) {
         case ELEMENT_DNAT_RANGE:
                 ports = element->ports;
-                /* fall through */
+                __attribute__((fallthrough));
         case ELEMENT_DNAT:
         case ELEMENT_DNAT_HOST:
         case ELEMENT_BACKEND:
@@ -59,66 +59,97 @@ static void format_host_side(const Element *element, char host[static WORDS_HOST
         words_host(&destination, element->ports, element->protocol, host);
 }
 
-static void format_key(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
-        char address[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE], host[WORDS_HOST_SIZE], place[WORDS_PLACE_SIZE];
-        char name[NAME_SIZE], owner[NAME_SIZE];
-        const char *protocol = protocol_to_string(element->protocol) ?: "?";
+/* The chains of profiles, limits and balances, and what is in them. */
+static void format_chain_key(const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char prefix[PREFIX_TEXT_SIZE], name[NAME_SIZE], interface[NAME_SIZE];
         const size_t size = ELEMENT_WORDS_SIZE;
 
         words_escape(element->name, name, sizeof(name));
-        address_format(&element->address, address);
-        prefix_format(&element->prefix, prefix);
-        words_place(&element->address, element->ports, place);
-        format_owner(survey, &element->address, owner);
         switch (element->kind) {
         case ELEMENT_PROFILE:
                 snprintf(buffer, size, "the chain of profile %s", name);
                 break;
-        case ELEMENT_ALLOW:
-                snprintf(buffer, size, "profile %s allows %s/%s%s", name, place, protocol, owner);
-                break;
-        case ELEMENT_LIMIT:
-        case ELEMENT_BALANCE:
-                snprintf(buffer, size, "the chain %s", name);
-                break;
         case ELEMENT_LIMIT_FROM:
-                snprintf(buffer, size, "%s lets through sources in %s", name, prefix);
+                snprintf(buffer, size, "%s lets through sources in %s", name, prefix_format(&element->prefix, prefix));
                 break;
         case ELEMENT_LIMIT_INTERFACE:
                 snprintf(buffer, size, "%s lets through what arrives on %s", name,
-                         words_escape(element->interface ?: "", owner, sizeof(owner)));
+                         words_escape(element->interface ?: "", interface, sizeof(interface)));
                 break;
         case ELEMENT_BACKEND:
                 snprintf(buffer, size, "backend %u of %s", element->ports.first, name);
                 break;
-        case ELEMENT_ENDPOINT:
+        default:
+                snprintf(buffer, size, "the chain %s", name);
+                break;
+        }
+}
+
+/* What stands for one container, by its address. */
+static void format_container_key(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char address[ADDRESS_TEXT_SIZE], place[WORDS_PLACE_SIZE], name[NAME_SIZE], owner[NAME_SIZE];
+        const char *protocol = protocol_to_string(element->protocol) ?: "?";
+        const size_t size = ELEMENT_WORDS_SIZE;
+
+        words_place(&element->address, element->ports, place);
+        address_format(&element->address, address);
+        format_owner(survey, &element->address, owner);
+        if (element->kind == ELEMENT_ALLOW)
+                snprintf(buffer, size, "profile %s allows %s/%s%s", words_escape(element->name, name, sizeof(name)),
+                         place, protocol, owner);
+        else if (element->kind == ELEMENT_ENDPOINT)
                 snprintf(buffer, size, "the profile of %s%s", address, owner);
+        else if (element->kind == ELEMENT_HAIRPIN)
+                snprintf(buffer, size, "masquerading of %s%s to itself", address, owner);
+        else
+                snprintf(buffer, size, "%s/%s%s as one backend of several", place, protocol, owner);
+}
+
+/* What is so for all of this host, or an interface of it. */
+static void format_host_key(const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char prefix[PREFIX_TEXT_SIZE], name[NAME_SIZE];
+        const size_t size = ELEMENT_WORDS_SIZE;
+
+        words_escape(element->name, name, sizeof(name));
+        prefix_format(&element->prefix, prefix);
+        if (element->kind == ELEMENT_NEIGHBOURS)
+                snprintf(buffer, size, "masquerading between neighbours in %s", prefix);
+        else if (element->kind == ELEMENT_HOST_ADDRESS)
+                snprintf(buffer, size, "host addresses in %s", prefix);
+        else if (element->kind == ELEMENT_LOCALNET)
+                snprintf(buffer, size, "route_localnet on %s, for 127.0.0.1", name);
+        else
+                snprintf(buffer, size, "the memory of hairpin mode on %s", name);
+}
+
+static void format_key(const Survey *survey, const Element *element, char buffer[static ELEMENT_WORDS_SIZE]) {
+        char host[WORDS_HOST_SIZE];
+
+        switch (element->kind) {
+        case ELEMENT_PROFILE:
+        case ELEMENT_LIMIT:
+        case ELEMENT_BALANCE:
+        case ELEMENT_LIMIT_FROM:
+        case ELEMENT_LIMIT_INTERFACE:
+        case ELEMENT_BACKEND:
+                format_chain_key(element, buffer);
+                break;
+        case ELEMENT_ALLOW:
+        case ELEMENT_ENDPOINT:
+        case ELEMENT_HAIRPIN:
+        case ELEMENT_BALANCED:
+                format_container_key(survey, element, buffer);
                 break;
         case ELEMENT_NEIGHBOURS:
-                snprintf(buffer, size, "masquerading between neighbours in %s", prefix);
-                break;
-        case ELEMENT_HAIRPIN:
-                snprintf(buffer, size, "masquerading of %s%s to itself", address, owner);
-                break;
-        case ELEMENT_BALANCED:
-                snprintf(buffer, size, "%s/%s%s as one backend of several", place, protocol, owner);
-                break;
-        case ELEMENT_LOCALNET:
-                snprintf(buffer, size, "route_localnet on %s, for 127.0.0.1", name);
-                break;
-        case ELEMENT_HAIRPIN_PORT:
-                snprintf(buffer, size, "the memory of hairpin mode on %s", name);
-                break;
         case ELEMENT_HOST_ADDRESS:
-                snprintf(buffer, size, "host addresses in %s", prefix);
-                break;
-        case ELEMENT_DNAT_LIMIT:
-                format_host_side(element, host);
-                snprintf(buffer, size, "the limit on port %s", host);
+        case ELEMENT_LOCALNET:
+        case ELEMENT_HAIRPIN_PORT:
+                format_host_key(element, buffer);
                 break;
         default:
                 format_host_side(element, host);
-                snprintf(buffer, size, "port %s", host);
+                snprintf(buffer, ELEMENT_WORDS_SIZE, "%sport %s",
+                         element->kind == ELEMENT_DNAT_LIMIT ? "the limit on " : "", host);
                 break;
         }
 }

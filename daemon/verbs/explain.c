@@ -12,17 +12,19 @@
 #include "daemon/verbs/story.h"
 #include "daemon/verbs/verb.h"
 
-static int tell(const Survey *survey, const Record *record) {
-        const bool use[SURVEY_FAMILIES] = { address_is_set(&record->ipv4), address_is_set(&record->ipv6) };
-        Obstacles obstacles;
+static int tell_in_words(const Survey *survey, const Record *record, const Obstacles *obstacles) {
         int r;
 
         story_tell_container(survey, record, stdout);
         r = story_tell_claims(survey, record, stdout);
-        if (r < 0)
-                return r;
-        obstacles_find(survey, use, &obstacles);
-        return story_tell_remedy(survey, record, &obstacles, stdout);
+        return r < 0 ? r : story_tell_remedy(survey, record, obstacles, stdout);
+}
+
+static int tell(const Survey *survey, const Record *record, int32_t pid, bool json) {
+        Obstacles obstacles;
+
+        obstacles_find(survey, record, pid, &obstacles);
+        return json ? story_print_json(survey, record, &obstacles, stdout) : tell_in_words(survey, record, &obstacles);
 }
 
 /* Of a container that is not in the survey: its labels' origin is asked for by itself. */
@@ -44,7 +46,7 @@ static void mark_labels(const Survey *survey, Container *container) {
 }
 
 /* One without labels, or that does not run. */
-static int tell_stranger(const Survey *survey, Container *container) {
+static int tell_stranger(const Survey *survey, Container *container, bool json) {
         _cleanup_(record_freep) Record *record = NULL;
         int r;
 
@@ -53,7 +55,7 @@ static int tell_stranger(const Survey *survey, Container *container) {
         if (!record)
                 return -ENOMEM;
         r = arbiter_decide(&record, 1, NULL, 0);
-        return r < 0 ? r : tell(survey, record);
+        return r < 0 ? r : tell(survey, record, record->container->pid, json);
 }
 
 static int complain_of_name(const char *wanted, int error, const char *nearest) {
@@ -72,7 +74,7 @@ static int complain_of_name(const char *wanted, int error, const char *nearest) 
         return EX_NOINPUT;
 }
 
-static int find_and_tell(const Survey *survey, const char *wanted) {
+static int find_and_tell(const Survey *survey, const char *wanted, bool json) {
         _cleanup_free_ char *nearest = NULL;
         Container *container;
         const Record *record;
@@ -83,10 +85,10 @@ static int find_and_tell(const Survey *survey, const char *wanted) {
                 return complain_of_name(wanted, r, nearest);
         record = model_find(survey->model, container->id);
         if (record) {
+                r = tell(survey, record, container->pid, json);
                 container_free(container);
-                r = tell(survey, record);
         } else
-                r = tell_stranger(survey, container);
+                r = tell_stranger(survey, container, json);
         return r < 0 ? look_fail(r) : 0;
 }
 
@@ -98,7 +100,9 @@ int verb_explain(const VerbArguments *arguments) {
         if (r != 0)
                 return r;
         if (survey_knows(&survey->docker))
-                r = find_and_tell(survey, arguments->operand);
+                r = find_and_tell(survey, arguments->operand, arguments->json);
+        else if (arguments->json && story_print_json(survey, NULL, &(Obstacles) { .incomplete = true }, stdout) < 0)
+                r = look_fail(-ENOMEM);
         (void) fflush(stdout);
         if (r != 0)
                 return r;

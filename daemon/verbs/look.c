@@ -32,6 +32,8 @@ void look_complain(const Survey *survey) {
                 log_line(LOG_ERR, "%s", survey->docker.text);
         if (!survey_knows(&survey->kernel))
                 log_line(LOG_ERR, "%s", survey->kernel.text);
+        if (!survey_knows(&survey->calico))
+                log_line(LOG_ERR, "%s", survey->calico.text);
         if (daemon)
                 log_line(LOG_ERR, "%s", daemon);
 }
@@ -39,5 +41,7 @@ void look_complain(const Survey *survey) {
 int look_exit_code(const Survey *survey) {
         if (survey->docker.permission || survey->kernel.permission)
                 return EX_NOPERM;
-        return survey_knows(&survey->docker) && survey_knows(&survey->kernel) ? EX_OK : EX_UNAVAILABLE;
+        return survey_knows(&survey->docker) && survey_knows(&survey->kernel) && survey_knows(&survey->calico)
+                       ? EX_OK
+                       : EX_UNAVAILABLE;
 }

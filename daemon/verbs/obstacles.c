@@ -3,14 +3,17 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "daemon/verbs/words.h"
 
 static const struct {
-        const char *name, *path, *key, *table;
+        int family;
+        const char *name, *path, *key, *table, *legacy;
 } families[SURVEY_FAMILIES] = {
-        { "IPv4", "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward", "ip filter" },
-        { "IPv6", "/proc/sys/net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding", "ip6 filter" },
+        { AF_INET, "IPv4", "/proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward", "ip filter", "iptables-legacy" },
+        { AF_INET6, "IPv6", "/proc/sys/net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding", "ip6 filter",
+          "ip6tables-legacy" },
 };
 
 static Obstacle *add(Obstacles *obstacles) {
@@ -114,7 +117,65 @@ static void look_at_chains(const Survey *survey, const bool use[static SURVEY_FA
                         obstacles->count++;
 }
 
-void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES], Obstacles *ret) {
+bool obstacle_of_legacy(size_t family, const XtablesForward *forward, const RulesetOptions *options, Obstacle *ret) {
+        const char *legacy = families[family].legacy;
+
+        if (!forward->drops || forward->passes)
+                return false;
+        *ret = (Obstacle) {};
+        snprintf(ret->what, OBSTACLE_SIZE,
+                 "The chain FORWARD of %s, which nft does not show, drops what none of its rules accepts, and none is "
+                 "known to accept what calico-exposed has marked.",
+                 legacy);
+        snprintf(ret->remedy, OBSTACLE_SIZE,
+                 "let marked packets pass there: %s -I FORWARD -m mark --mark 0x%x/0x%x -j ACCEPT", legacy,
+                 options->mark & options->mask, options->mask);
+        return true;
+}
+
+static void look_at_legacy(const Survey *survey, size_t family, Obstacles *obstacles) {
+        const RulesetOptions *options = &survey->config->ruleset;
+        XtablesForward forward;
+        int r;
+
+        r = xtables_read_forward(families[family].family, options->mark, options->mask, &forward);
+        obstacles->incomplete |= r < 0;
+        if (r > 0 && obstacles->count < OBSTACLES_MAX &&
+            obstacle_of_legacy(family, &forward, options, &obstacles->items[obstacles->count]))
+                obstacles->count++;
+}
+
+bool obstacle_of_inside(const Record *record, const Entry *entry, Inside inside, Obstacle *ret) {
+        const char *protocol = protocol_to_string(entry->protocol);
+        unsigned port = entry->container_ports.first;
+
+        if (inside != INSIDE_NOBODY && inside != INSIDE_LOOPBACK)
+                return false;
+        *ret = (Obstacle) {};
+        snprintf(ret->what, OBSTACLE_SIZE, "In the container, %s on port %u/%s.",
+                 inside == INSIDE_NOBODY ? "nobody listens" : "a program listens on 127.0.0.1 or ::1 alone", port, protocol);
+        snprintf(ret->remedy, OBSTACLE_SIZE, "have the program in %s listen on port %u/%s of all its addresses",
+                 record->name, port, protocol);
+        return true;
+}
+
+/* Of a range, some ports may well be without. */
+static void look_inside(const Survey *survey, const Record *record, int32_t pid, Obstacles *obstacles) {
+        for (size_t i = 0; i < record->n_claims && obstacles->count < OBSTACLES_MAX; i++) {
+                const Entry *entry = &record->claims[i].entry;
+                ClaimFacts facts;
+
+                if (survey_get_facts(survey, record, &record->claims[i], &facts) < 0 || facts.state != CLAIM_EXPOSED ||
+                    entry->container_ports.first != entry->container_ports.last)
+                        continue;
+                if (obstacle_of_inside(record, entry, inside_look(pid, entry->protocol, entry->container_ports.first),
+                                       &obstacles->items[obstacles->count]))
+                        obstacles->count++;
+        }
+}
+
+void obstacles_find(const Survey *survey, const Record *record, int32_t pid, Obstacles *ret) {
+        const bool use[SURVEY_FAMILIES] = { address_is_set(&record->ipv4), address_is_set(&record->ipv6) };
         Obstacles obstacles = { .incomplete = !survey_knows(&survey->kernel) };
 
         for (size_t i = 0; i < SURVEY_FAMILIES; i++)
@@ -126,5 +187,10 @@ void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES]
                         look_at_docker_user(survey, i, &obstacles);
         if (!obstacles.incomplete)
                 look_at_chains(survey, use, &obstacles);
+        for (size_t i = 0; i < SURVEY_FAMILIES; i++)
+                if (use[i])
+                        look_at_legacy(survey, i, &obstacles);
+        if (record->container->state == CONTAINER_RUNNING)
+                look_inside(survey, record, pid, &obstacles);
         *ret = obstacles;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "daemon/net/xtables.h"
 #include "daemon/nft/forward.h"
 #include "daemon/survey.h"
+#include "daemon/verbs/inside.h"
 
-/* What else on this host keeps packets from an exposed container: forwarding, other firewalls. */
+/* What else keeps packets from an exposed container: forwarding, other firewalls, nobody who listens in it. */
 
 #define OBSTACLE_SIZE 640
 #define OBSTACLES_MAX 16
@@ -21,8 +23,11 @@ typedef struct Obstacles {
         bool incomplete; /* other tables could not be read */
 } Obstacles;
 
-/* use: which families the container is reached by, as SURVEY_FAMILIES. */
-void obstacles_find(const Survey *survey, const bool use[static SURVEY_FAMILIES], Obstacles *ret);
+/* pid: of the container's first process; 0: it has none that is known. */
+void obstacles_find(const Survey *survey, const Record *record, int32_t pid, Obstacles *ret);
 
-/* What one chain of another table is: false if it is none. Pure. */
+/* What one chain of another table is, the container's own port, or the chain FORWARD of iptables-legacy: false if it is
+ * none. Pure. */
 bool obstacle_of_chain(const ForwardChain *chain, const RulesetOptions *options, Obstacle *ret);
+bool obstacle_of_inside(const Record *record, const Entry *entry, Inside inside, Obstacle *ret);
+bool obstacle_of_legacy(size_t family, const XtablesForward *forward, const RulesetOptions *options, Obstacle *ret);

@@ -57,7 +57,7 @@ static void read_name(Process *process) {
         text_escape(line, strlen(line), process->name, sizeof(process->name));
 }
 
-int process_find_by_socket(uint32_t inode, Process *ret) {
+static int process_find_by_socket(uint32_t inode, Process *ret) {
         _cleanup_(directory_closep) DIR *processes = opendir("/proc");
         const struct dirent *entry;
         char wanted[32];

@@ -11,9 +11,6 @@ typedef struct Process {
         char name[64]; /* as /proc/PID/comm has it, fit to be shown */
 } Process;
 
-/* Who has the socket of that inode open, by /proc/PID/fd; one of them, if there are several. -ENOENT: nobody that can be
- * seen; -EACCES: nobody, but not everybody could be looked at (that takes root). */
-int process_find_by_socket(uint32_t inode, Process *ret);
-
-/* Who listens on that port. Errors likewise. */
+/* Who listens on that port, by /proc/PID/fd; one of them, if there are several. -ENOENT: nobody that can be seen; -EACCES:
+ * nobody, but not everybody could be looked at (that takes root). */
 int process_find_listener(const HostPort *port, Process *ret);

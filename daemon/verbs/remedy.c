@@ -2,12 +2,11 @@
 #include "daemon/verbs/remedy.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* A label of a living container cannot be changed. */
 #define ANEW ", and start the container anew"
 
-/* The dollar sign stands for the container's name. */
+/* $ stands for the container's name, % for that of the other one that is in its way. */
 static const char *const remedies[_CLAIM_REASON_MAX] = {
         [REASON_ENTRY] = "correct that entry of calico.expose of $" ANEW,
         [REASON_OWN_OVERLAP] = "take one of the two entries out of calico.expose of $" ANEW,
@@ -33,26 +32,58 @@ static const char *const remedies[_CLAIM_REASON_MAX] = {
         [REASON_NO_ADDRESS] = "see why its network gave it no address: docker inspect $",
         [REASON_NO_FAMILY_ADDRESS] = "leave the host address of that family out of the entry, or connect $ to a network "
                                      "that has addresses of it",
-        [REASON_DUPLICATE_ADDRESS] = "see which of the two really has the address: docker inspect $",
+        [REASON_DUPLICATE_ADDRESS] = "see which of the two really has the address: docker inspect $ %",
         [REASON_NETWORK_ABSENT] = "connect it to that network (docker network connect NETWORK $), or correct "
                                   "calico.expose.network",
         [REASON_NO_HEALTH_CHECK] = "give $ a health check (docker run --health-cmd), or leave calico.expose.when out",
         [REASON_HEALTH_UNKNOWN] = "ask Docker for it: docker inspect $",
         [REASON_STARTING] = "wait until its health check has passed: docker inspect $",
         [REASON_UNHEALTHY] = "see what its health check says: docker inspect $",
-        [REASON_HELD] = "choose another host port for $, or stop the other container",
-        [REASON_NOT_BALANCED] = "give both containers calico.expose.mode=balance, or $ another host port",
-        [REASON_BALANCE_DIFFERS] = "give $ the same host side and limits as the other container, or another host port",
+        [REASON_NO_ATTACHMENT] = "connect it to a network: docker network connect NETWORK $, or, as its network is Calico's, "
+                                 "calicoctl container add",
+        [REASON_DATASTORE_UNREAD] = "see why Calico's datastore does not answer (Endpoints= in " CONFIG_PATH
+                                    "), for it alone knows the address of $",
+        [REASON_ATTACHMENT_UNREADABLE] = "correct the record of the endpoint of $ in Calico's datastore, or join it anew",
+        [REASON_ATTACHMENT_EMPTY] = "give it an address: calicoctl container $ ip add ADDRESS",
+        [REASON_HELD] = "choose another host port for $, or stop %",
+        [REASON_NOT_BALANCED] = "give both $ and % calico.expose.mode=balance, or $ another host port",
+        [REASON_BALANCE_DIFFERS] = "give $ the same host side and limits as %, or another host port",
         [REASON_HOST_PORT] = "choose another host port for $, or stop who has this one",
 };
 
+static void fill_in(const char *text, const Record *record, const Claim *claim, char buffer[static REMEDY_SIZE]) {
+        size_t used = 0;
+
+        for (; *text && used < REMEDY_SIZE - 1; text++) {
+                const char *name = *text == '$' ? record->name : claim->other ? claim->other->name : "the other";
+
+                if (*text == '$' || *text == '%')
+                        used += (size_t) snprintf(buffer + used, REMEDY_SIZE - used, "%s", name);
+                else
+                        buffer[used++] = *text;
+        }
+        buffer[MIN(used, (size_t) REMEDY_SIZE - 1)] = '\0';
+}
+
+/* What keeps an exposed claim from being allowed. */
+static const char *format_rule_remedy(const Survey *survey, const ClaimFacts *facts, char buffer[static REMEDY_SIZE]) {
+        if (!facts->knows_rule)
+                snprintf(buffer, REMEDY_SIZE, "see why Calico's datastore does not answer (Endpoints= in " CONFIG_PATH ")");
+        else if (facts->rule.state == CALICO_REFUSED)
+                snprintf(buffer, REMEDY_SIZE, "set that right in Calico's datastore: %.500s", facts->rule.reason);
+        else if (survey->daemon == DAEMON_RUNS)
+                snprintf(buffer, REMEDY_SIZE, "ask again in a second, and if it stays so, see journalctl -u calico-exposed");
+        else
+                snprintf(buffer, REMEDY_SIZE, "start calico-exposed: systemctl start calico-exposed");
+        return buffer;
+}
+
 const char *remedy_format(const Survey *survey, const Record *record, const Claim *claim, const ClaimFacts *facts,
                           char buffer[static REMEDY_SIZE]) {
-        const char *text = remedies[claim->reason] ?: "see the journal of $";
-        int before = (int) strcspn(text, "$");
-
+        if (facts->state == CLAIM_EXPOSED && facts->needs_rule)
+                return format_rule_remedy(survey, facts, buffer);
         if (!facts->pending)
-                snprintf(buffer, REMEDY_SIZE, "%.*s%s%s", before, text, record->name, text + before + 1);
+                fill_in(remedies[claim->reason] ?: "see the journal of $", record, claim, buffer);
         else if (survey->daemon == DAEMON_RUNS)
                 snprintf(buffer, REMEDY_SIZE, "ask again in a second, and if it stays so, see journalctl -u calico-exposed");
         else

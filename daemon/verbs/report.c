@@ -20,11 +20,30 @@ bool report_append_text(cJSON *array, const char *text) {
         return false;
 }
 
+cJSON *report_append_object(cJSON *array) {
+        cJSON *object = cJSON_CreateObject();
+
+        if (object && cJSON_AddItemToArray(array, object))
+                return object;
+        cJSON_Delete(object);
+        return NULL;
+}
+
 static bool add_source(cJSON *report, const char *name, const SurveyProblem *problem) {
         cJSON *source = cJSON_AddObjectToObject(report, name);
 
         return source && cJSON_AddBoolToObject(source, "known", survey_knows(problem)) &&
                report_add_text(source, "reason", problem->text);
+}
+
+/* Where it is not used, nothing is known or unknown of it. */
+static bool add_calico(cJSON *report, const Survey *survey) {
+        cJSON *source;
+
+        if (survey->config->calico.enabled)
+                return add_source(report, "calico", &survey->calico);
+        source = cJSON_AddObjectToObject(report, "calico");
+        return source && cJSON_AddNullToObject(source, "known") && report_add_text(source, "reason", NULL);
 }
 
 static bool add_daemon(cJSON *report, const Survey *survey) {
@@ -43,7 +62,7 @@ cJSON *report_new(const Survey *survey) {
 
         if (report && cJSON_AddNumberToObject(report, "version", REPORT_VERSION) &&
             (!survey || (add_daemon(report, survey) && add_source(report, "docker", &survey->docker) &&
-                         add_source(report, "kernel", &survey->kernel))))
+                         add_source(report, "kernel", &survey->kernel) && add_calico(report, survey))))
                 return report;
         cJSON_Delete(report);
         return NULL;

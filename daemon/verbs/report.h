@@ -20,6 +20,8 @@ bool report_add_text(cJSON *object, const char *name, const char *text);
 bool report_add_number(cJSON *object, const char *name, int number);
 /* Adds text to an array. */
 bool report_append_text(cJSON *array, const char *text);
+/* Adds an empty object to an array, and returns it; NULL if there is no memory. */
+cJSON *report_append_object(cJSON *array);
 
 /* Writes it, and a new line. Returns 0 or -ENOMEM. */
 int report_print(const cJSON *report, FILE *file);

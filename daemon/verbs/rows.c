@@ -21,6 +21,23 @@ static int rows_append(Rows *rows, const Row *row) {
         return r;
 }
 
+static const char *const rule_words[_CALICO_STATE_MAX] = {
+        [CALICO_PENDING] = "pending", [CALICO_IN_PLACE] = "in_place", [CALICO_REFUSED] = "refused",
+};
+
+/* Exposed, but Felix does not let it pass, is worth a reason. */
+static void fill_rule(Row *row, const ClaimFacts *facts) {
+        const char *profile = facts->knows_rule && *facts->rule.profile ? facts->rule.profile : row->record->profile;
+
+        words_escape(profile, row->profile, sizeof(row->profile));
+        if (!facts->knows_rule)
+                return;
+        row->rule = rule_words[facts->rule.state];
+        snprintf(row->rule_reason, sizeof(row->rule_reason), "%s", facts->rule.reason);
+        if (facts->rule.state != CALICO_IN_PLACE && row->state == CLAIM_EXPOSED)
+                snprintf(row->reason, sizeof(row->reason), "profile rule %s: %s", row->rule, facts->rule.reason);
+}
+
 static int add_claim(const Survey *survey, const Record *record, const Claim *claim, Rows *rows) {
         Row row = { .record = record, .claim = claim };
         ClaimFacts facts;
@@ -31,6 +48,7 @@ static int add_claim(const Survey *survey, const Record *record, const Claim *cl
                 return r;
         row.state = facts.state;
         snprintf(row.reason, sizeof(row.reason), "%s", facts.reason);
+        fill_rule(&row, &facts);
         return rows_append(rows, &row);
 }
 
@@ -117,13 +135,13 @@ int rows_collect(const Survey *survey, Rows *ret) {
 /* The table */
 
 enum { CELL_STATE, CELL_HOST, CELL_CONTAINER, CELL_ADDRESS, CELL_NETWORK, CELL_PROFILE, CELL_REASON, _CELL_MAX };
-enum { CELL_SIZE = 256 };
+enum { CELL_SIZE = ROW_REASON_SIZE };
 
 static const TableColumn columns[_CELL_MAX] = {
         [CELL_STATE] = { "STATE", 0, 8 },      [CELL_HOST] = { "HOST", 0, 24 },
         [CELL_CONTAINER] = { "CONTAINER", 0, 24 }, [CELL_ADDRESS] = { "ADDRESS", 1, 20 },
         [CELL_NETWORK] = { "NETWORK", 2, 16 }, [CELL_PROFILE] = { "PROFILE", 3, 16 },
-        [CELL_REASON] = { "REASON", 0, 60 },
+        [CELL_REASON] = { "REASON", 0, 40 },
 };
 
 static const TableColour state_colours[_CLAIM_STATE_MAX] = {
@@ -154,7 +172,7 @@ static void fill_claim(const Row *row, char cells[_CELL_MAX][CELL_SIZE]) {
         snprintf(cells[CELL_CONTAINER], CELL_SIZE, "%s", record->name);
         if (record->network)
                 words_escape(record->network->name, cells[CELL_NETWORK], CELL_SIZE);
-        words_escape(record->profile, cells[CELL_PROFILE], CELL_SIZE);
+        snprintf(cells[CELL_PROFILE], CELL_SIZE, "%s", row->profile);
 }
 
 static void fill_exposure(const Row *row, char cells[_CELL_MAX][CELL_SIZE]) {

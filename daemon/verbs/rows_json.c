@@ -38,8 +38,10 @@ static bool add_container(cJSON *object, const Record *record) {
                report_add_text(object, "container_name", record ? record->name : NULL);
 }
 
-static bool add_claim(cJSON *object, const Record *record, const Claim *claim) {
-        char network[CLAIM_REASON_SIZE] = "", profile[CLAIM_REASON_SIZE];
+static bool add_claim(cJSON *object, const Row *row) {
+        char network[CLAIM_REASON_SIZE] = "";
+        const Record *record = row->record;
+        const Claim *claim = row->claim;
         const Entry *entry = &claim->entry;
         /* All addresses of one family: "0.0.0.0", "::". */
         const Address host = address_is_set(&entry->host) ? entry->host : (Address) { .family = entry->family };
@@ -48,12 +50,11 @@ static bool add_claim(cJSON *object, const Record *record, const Claim *claim) {
         words_claim_addresses(record, claim, &ipv4, &ipv6);
         if (record->network)
                 words_escape(record->network->name, network, sizeof(network));
-        words_escape(record->profile, profile, sizeof(profile));
         return add_container(object, record) && report_add_text(object, "entry", claim->text) &&
                add_sides(object, claim->error == ENTRY_OK, entry->protocol, &host, entry->host_ports,
                          entry->container_ports) &&
                add_addresses(object, ipv4, ipv6) && report_add_text(object, "network", network) &&
-               report_add_text(object, "profile", profile);
+               report_add_text(object, "profile", row->profile);
 }
 
 static bool add_exposure(cJSON *object, const Row *row) {
@@ -66,16 +67,13 @@ static bool add_exposure(cJSON *object, const Row *row) {
                report_add_text(object, "profile", NULL);
 }
 
-static bool add_row(cJSON *array, const Row *row) {
-        cJSON *object = cJSON_CreateObject();
+bool row_append_json(cJSON *array, const Row *row) {
+        cJSON *object = report_append_object(array);
 
-        if (!object || !cJSON_AddItemToArray(array, object)) {
-                cJSON_Delete(object);
-                return false;
-        }
-        return (row->claim ? add_claim(object, row->record, row->claim) : add_exposure(object, row)) &&
+        return object && (row->claim ? add_claim(object, row) : add_exposure(object, row)) &&
                report_add_text(object, "state", claim_state_to_string(row->state)) &&
-               report_add_text(object, "reason", row->reason);
+               report_add_text(object, "reason", row->reason) && report_add_text(object, "profile_rule", row->rule) &&
+               report_add_text(object, "profile_rule_reason", row->rule_reason);
 }
 
 int rows_print_json(const Rows *rows, const Survey *survey, FILE *file) {
@@ -85,7 +83,7 @@ int rows_print_json(const Rows *rows, const Survey *survey, FILE *file) {
         int r;
 
         for (size_t i = 0; i < rows->count && complete; i++)
-                complete = add_row(array, &rows->items[i]);
+                complete = row_append_json(array, &rows->items[i]);
         r = complete ? report_print(report, file) : -ENOMEM;
         cJSON_Delete(report);
         return r;

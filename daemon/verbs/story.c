@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/profile-rules.h"
 #include "daemon/verbs/process.h"
-#include "daemon/verbs/remedy.h"
 #include "daemon/verbs/words.h"
 
 enum { VALUE_SIZE = 512, NAME_SIZE = 128, SHORT_ID = 12 };
@@ -64,6 +64,22 @@ static void tell_networks(const Container *container, FILE *file) {
         fputs(".\n", file);
 }
 
+static void tell_attachment(const Record *record, FILE *file) {
+        const Attachment *attachment = record->attachment;
+
+        if (!attachment)
+                return;
+        fprintf(file, "Calico's record of its endpoint %s%s", attachment->id,
+                *attachment->reason      ? " cannot be read: "
+                : record->network        ? " has the last word on its address."
+                                         : ", which was made by calicoctl, has its address.");
+        if (*attachment->reason)
+                fprintf(file, "%s.", attachment->reason);
+        else if (!attachment->active)
+                fputs(" It says that the endpoint is inactive, and Felix lets nothing pass to it then.", file);
+        fputc('\n', file);
+}
+
 static void tell_network(const Record *record, FILE *file) {
         char name[NAME_SIZE], v4[ADDRESS_TEXT_SIZE], v6[ADDRESS_TEXT_SIZE];
         bool has4 = address_is_set(&record->ipv4), has6 = address_is_set(&record->ipv6), both = has4 && has6;
@@ -71,9 +87,15 @@ static void tell_network(const Record *record, FILE *file) {
 
         if (record->container->n_networks > 1)
                 tell_networks(record->container, file);
-        if (!record->network)
+        tell_attachment(record, file);
+        if (!record->network && !has4 && !has6)
                 return;
-        fprintf(file, "Its network %s is used: %s.\n", words_escape(record->network->name, name, sizeof(name)),
+        if (!record->network && !record->attachment)
+                fputs("Calico's datastore, which alone knows its address, could not be asked; the table still sends its ports "
+                      "there.\n",
+                      file);
+        if (record->network)
+                fprintf(file, "Its network %s is used: %s.\n", words_escape(record->network->name, name, sizeof(name)),
                 choice_words[record->choice]);
         if (!has4 && !has6)
                 return;
@@ -86,12 +108,20 @@ static void tell_network(const Record *record, FILE *file) {
                 fprintf(file, "this host has no direct route to %s.\n", both ? "them" : "it");
 }
 
+static const char *profile_origin(const Record *record) {
+        if (record->labels.profile)
+                return "calico.expose.profile names it";
+        if (record->attachment && *record->attachment->profile)
+                return "the first in Calico's record of its endpoint";
+        return record->network ? "the network's name" : "Calico's record of its endpoint has none";
+}
+
 static void tell_profile(const Record *record, FILE *file) {
         char name[NAME_SIZE];
 
         if (*record->profile)
                 fprintf(file, "Its profile is %s: %s.\n", words_escape(record->profile, name, sizeof(name)),
-                        record->labels.profile ? "calico.expose.profile names it" : "the network's name");
+                        profile_origin(record));
 }
 
 static bool has_label(const Survey *survey, const Record *record, const char *key) {
@@ -128,7 +158,8 @@ static void tell_limits(const Survey *survey, const Record *record, FILE *file) 
 /* Else the claims' reason says all there is. */
 static bool uses_network(const Record *record) {
         return record->waiting != REASON_HOST_NETWORK && record->waiting != REASON_SHARED_NETWORK &&
-               record->waiting != REASON_NO_NETWORK;
+               record->waiting != REASON_NO_NETWORK && record->waiting != REASON_NO_ATTACHMENT &&
+               record->waiting != REASON_DATASTORE_UNREAD;
 }
 
 void story_tell_container(const Survey *survey, const Record *record, FILE *file) {
@@ -172,6 +203,64 @@ static void tell_claim(const Claim *claim, const ClaimFacts *facts, FILE *file) 
         fputc('\n', file);
 }
 
+/* The profile's rule */
+
+enum { OTHERS_SHOWN = 8 };
+
+typedef struct Others {
+        FILE *file;
+        size_t count;
+} Others;
+
+static void tell_other(void *userdata, const char *holder) {
+        Others *others = userdata;
+        char text[NAME_SIZE];
+
+        if (others->count++ < OTHERS_SHOWN)
+                fprintf(others->file, "%s %s", others->count == 1 ? " It is needed by others, too (host/endpoint):" : ",",
+                        words_escape(holder, text, sizeof(text)));
+}
+
+static int tell_others(const Survey *survey, const Record *record, const Claim *claim, FILE *file) {
+        Others others = { .file = file };
+        CalicoNeed need;
+        int r = 0;
+
+        if (profile_rule_need(record, claim, &need))
+                r = calico_look_foreach_other(survey->look, &need, tell_other, &others);
+        if (others.count > OTHERS_SHOWN)
+                fprintf(file, " and %zu more", others.count - OTHERS_SHOWN);
+        if (others.count > 0)
+                fputc('.', file);
+        return r;
+}
+
+static int tell_rule(const Survey *survey, const Record *record, const Claim *claim, const ClaimFacts *facts,
+                     FILE *file) {
+        char port[PORT_RANGE_TEXT_SIZE];
+        const CalicoVerdict *rule = &facts->rule;
+        int r = 0;
+
+        if (!facts->needs_rule)
+                return 0;
+        port_range_format(claim->entry.container_ports, port);
+        if (!facts->knows_rule)
+                fprintf(file, "Whether a profile in Calico's datastore allows port %s/%s could not be asked.", port,
+                        protocol_to_string(claim->entry.protocol));
+        else if (rule->state != CALICO_IN_PLACE)
+                fprintf(file, "Felix lets nothing pass to port %s/%s %s: %s.", port,
+                        protocol_to_string(claim->entry.protocol),
+                        rule->state == CALICO_PENDING ? "yet" : "for it cannot be allowed", rule->reason);
+        else
+                fprintf(file, "Profile %s in Calico's datastore allows port %s/%s%s.", rule->profile, port,
+                        protocol_to_string(claim->entry.protocol),
+                        rule->ours ? "" : ", by a rule that is not this daemon's, and stays");
+        if (facts->knows_rule && *rule->profile)
+                r = tell_others(survey, record, claim, file);
+        fputc('\n', file);
+        return r;
+}
+
 int story_tell_claims(const Survey *survey, const Record *record, FILE *file) {
         for (size_t i = 0; i < record->n_claims; i++) {
                 ClaimFacts facts;
@@ -181,13 +270,21 @@ int story_tell_claims(const Survey *survey, const Record *record, FILE *file) {
                 if (r < 0)
                         return r;
                 tell_claim(&record->claims[i], &facts, file);
+                r = tell_rule(survey, record, &record->claims[i], &facts, file);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
 
 /* The remedy */
 
-/* The first claim that is not exposed decides; -1: all are. */
+static bool is_problem(const ClaimFacts *facts) {
+        return facts->state != CLAIM_EXPOSED ||
+               (facts->needs_rule && (!facts->knows_rule || facts->rule.state != CALICO_IN_PLACE));
+}
+
+/* The first claim that is not exposed, or not allowed by its profile, decides; 0: there is none. */
 static int first_problem(const Survey *survey, const Record *record, ClaimFacts *ret, size_t *ret_at) {
         for (size_t i = 0; i < record->n_claims; i++) {
                 int r;
@@ -195,7 +292,7 @@ static int first_problem(const Survey *survey, const Record *record, ClaimFacts 
                 r = survey_get_facts(survey, record, &record->claims[i], ret);
                 if (r < 0)
                         return r;
-                if (ret->state != CLAIM_EXPOSED) {
+                if (is_problem(ret)) {
                         *ret_at = i;
                         return 1;
                 }
@@ -210,6 +307,27 @@ static const Obstacle *first_obstacle(const Obstacles *obstacles) {
         return obstacles->count > 0 ? &obstacles->items[0] : NULL;
 }
 
+int story_find_advice(const Survey *survey, const Record *record, const Obstacles *obstacles, Advice *ret) {
+        const Obstacle *obstacle = first_obstacle(obstacles);
+        Advice advice = {};
+        ClaimFacts facts;
+        size_t at;
+        int r;
+
+        r = first_problem(survey, record, &facts, &at);
+        if (r < 0)
+                return r;
+        if (r > 0) {
+                advice.claim = &record->claims[at];
+                remedy_format(survey, record, advice.claim, &facts, advice.text);
+        } else if (record->n_claims == 0)
+                strcpy(advice.text, "start it anew with --label " LABEL_EXPOSE "=80 to expose port 80 of it");
+        else if (obstacle)
+                snprintf(advice.text, sizeof(advice.text), "%s", obstacle->remedy);
+        *ret = advice;
+        return 0;
+}
+
 static void tell_obstacles(const Obstacles *obstacles, FILE *file) {
         for (size_t i = 0; i < obstacles->count; i++)
                 fprintf(file, "%s\n", obstacles->items[i].what);
@@ -218,25 +336,18 @@ static void tell_obstacles(const Obstacles *obstacles, FILE *file) {
 }
 
 int story_tell_remedy(const Survey *survey, const Record *record, const Obstacles *obstacles, FILE *file) {
-        const Obstacle *obstacle = first_obstacle(obstacles);
-        char remedy[REMEDY_SIZE];
-        ClaimFacts facts;
-        size_t at;
+        Advice advice;
         int r;
 
-        if (record->n_claims == 0) {
-                fprintf(file, "To expose port 80 of it, start it anew with --label " LABEL_EXPOSE "=80.\n");
-                return 0;
-        }
-        tell_obstacles(obstacles, file);
-        r = first_problem(survey, record, &facts, &at);
+        r = story_find_advice(survey, record, obstacles, &advice);
         if (r < 0)
                 return r;
-        if (r > 0)
-                fprintf(file, "To change, for the entry \"%s\": %s.\n", record->claims[at].text,
-                        remedy_format(survey, record, &record->claims[at], &facts, remedy));
-        else if (obstacle)
-                fprintf(file, "To change: %s.\n", obstacle->remedy);
+        if (record->n_claims > 0)
+                tell_obstacles(obstacles, file);
+        if (advice.claim)
+                fprintf(file, "To change, for the entry \"%s\": %s.\n", advice.claim->text, advice.text);
+        else if (*advice.text)
+                fprintf(file, "To change: %s.\n", advice.text);
         else if (survey_knows(&survey->kernel))
                 fputs("Nothing has to be changed: it is exposed.\n", file);
         return 0;

@@ -25,9 +25,13 @@ static void format_expected(const char *const *words, size_t n, char *buffer, si
 /* where: "" or the verb with a colon. */
 static int refuse(const char *where, const char *what, const char *const *words, size_t n,
                   char error[static VERB_ERROR_SIZE]) {
+        char shown[SHOWN_WORD_SIZE], expected[EXPECTED_SIZE], option[SHOWN_WORD_SIZE];
         const char *nearest = text_nearest(what, words, n);
-        char shown[SHOWN_WORD_SIZE], expected[EXPECTED_SIZE];
 
+        if (!nearest) { /* "help" is nearer to "--help" than it looks */
+                snprintf(option, sizeof(option), "--%s", what);
+                nearest = text_nearest(option, words, n);
+        }
         format_expected(words, n, expected, sizeof(expected));
         text_escape(what, strlen(what), shown, sizeof(shown));
         if (nearest)
@@ -51,14 +55,16 @@ static int refuse_verb(const Verbs *verbs, const char *word, char error[static V
 }
 
 static int refuse_argument(const Verb *verb, const char *word, char error[static VERB_ERROR_SIZE]) {
-        char where[32], shown[SHOWN_WORD_SIZE];
+        size_t n_options = verb->json ? ELEMENTSOF(options) : 1;
+        char where[32], shown[SHOWN_WORD_SIZE], expected[EXPECTED_SIZE];
 
         snprintf(where, sizeof(where), "%.24s: ", verb->name);
         if (*word == '-')
-                return refuse(where, word, options, verb->json ? ELEMENTSOF(options) : 1, error);
-        snprintf(error, VERB_ERROR_SIZE, "%sunexpected argument \"%s\"%s%s", where,
-                 text_escape(word, strlen(word), shown, sizeof(shown)), verb->operand ? ", expected one " : "",
-                 verb->operand ?: "");
+                return refuse(where, word, options, n_options, error);
+        format_expected(options, n_options, expected, sizeof(expected));
+        snprintf(error, VERB_ERROR_SIZE, "%sunexpected argument \"%s\", expected %s%s", where,
+                 text_escape(word, strlen(word), shown, sizeof(shown)), verb->operand ? "one " : "no more than ",
+                 verb->operand ?: expected);
         return EX_USAGE;
 }
 

@@ -12,7 +12,7 @@ import itertools
 import re
 import typing
 
-from labels import Asked, addresses_meet, read_labels
+from labels import Asked, addresses_meet
 
 CALICO_MAC = "ee:ee:ee:ee:ee:ee"
 # More containers than these changing at once, and all orders of seeing it are too many to look at.

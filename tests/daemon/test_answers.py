@@ -160,7 +160,7 @@ def test_image_for_ever(engine, running, code):
     engine.faults.add("image", faults.status(code))
     engine.run("own", image="labelled", labels={"calico.expose": "83"})
     running.process.await_line("Cannot read image", 3 * ASKED_AGAIN)
-    running.process.await_line('own: denied entry "83"', 1)
+    running.process.await_line('own: entry "83" is denied', 1)
     assert not running.sends(83)
     engine.faults.clear()
     engine.end_stream()  # with each connection, all is asked for again

@@ -35,9 +35,9 @@ def booted_machine(**options):
         yield machine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine():
-    """The machine of the module; a module that needs another kind has its own."""
+    """The machine of all modules that are run together; one that needs another kind has its own."""
     with booted_machine() as machine:
         yield machine
 

@@ -14,7 +14,8 @@ HEALED = 0.1
 # connection tracking is searched after that, which takes some 20 ms of a machine that is not busy.
 MOVED = 0.2
 
-SHIM = "/usr/local/lib/no-owner.so"
+DROP_IN = f"/run/systemd/system/{UNIT}.service.d"
+SHIM = "/usr/local/lib/shim.so"
 
 # One exposure on each kind of network: host port by network.
 PORTS = {"bridge": 8000, "front": 8001, "cal": 8002}
@@ -46,16 +47,32 @@ def await_hairpin(machine):
                "two bridge ports are in hairpin mode")
 
 
-def disown(machine):
-    """The service as before kernel 5.12, or without systemd: no owner, no socket kept."""
-    machine.run(["cc", "-O2", "-shared", "-fPIC", "-o", SHIM, "/src/tests/e2e/shim/no-owner.c"])
-    machine.run(["sh", "-c", 'mkdir -p "$1" && printf "%s\\n" "$2" >"$1/disown.conf"', "sh",
-                 f"/run/systemd/system/{UNIT}.service.d",
-                 f"[Service]\nFileDescriptorStoreMax=0\nEnvironment=LD_PRELOAD={SHIM}"])
+def deny_owner(machine, *settings):
+    """The kernel refuses a table with an owner, as one before 5.12 does."""
+    sources = [f"/src/tests/daemon/shim/{name}.c" for name in ("control", "netlink")]
+    machine.run(["cc", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", "-o", SHIM, *sources])
+    lines = ["[Service]", f"Environment=LD_PRELOAD={SHIM} SHIM_DENY_OWNER=1", *settings]
+    machine.run(["sh", "-c", f'mkdir -p {DROP_IN} && printf "%s\\n" "$@" >{DROP_IN}/shim.conf', "sh",
+                 *lines])
+    restart_afresh(machine)
+    assert "owner" not in machine.table()
+
+
+def permit_owner(machine):
+    machine.run(f"rm -r {DROP_IN}")
+    restart_afresh(machine)
+
+
+def restart_afresh(machine):
+    """With another unit, and nothing kept from before."""
     machine.systemctl("daemon-reload")
     machine.systemctl("stop", UNIT)
     machine.systemctl("start", UNIT)
-    assert "owner" not in machine.table()
+
+
+def disown(machine):
+    """The service as before kernel 5.12, or without systemd: no owner, no socket kept."""
+    deny_owner(machine, "FileDescriptorStoreMax=0")
     await_hairpin(machine)
 
 

@@ -143,7 +143,11 @@ class Machine:
     def make_networks(self):
         """Beside Docker's own network, `front` that a user made, and `cal` of Calico."""
         self.docker("network", "create", "--ipv6", "--subnet", "fd00:f::/64", "front")
-        self.run(CALICO_PLUGIN)
+        self.make_calico_network()
+
+    def make_calico_network(self, *datastore):
+        """datastore: see calico_plugin.py."""
+        self.run([*CALICO_PLUGIN, *datastore])
         wait_until(lambda: self.host.succeeds("test -S /run/docker/plugins/calico-ipam.sock"), 10,
                    "the network plugin listens")
         self.docker("network", "create", "--driver", "calico", "--ipam-driver", "calico-ipam",

@@ -44,7 +44,7 @@ def test_each_entry_is_explained(machine):
 def test_what_was_refused_is_a_warning(machine):
     web = machine.start("refused", expose="8082:80,23-22")
     await_claim(web, "exposed", host_port=8082)
-    said = [line for line in warnings(machine) if line.startswith("refused: ")]
+    said = [line for line in warnings(machine) if line.startswith("refused: entry")]
     assert len(said) == 1 and "23-22" in said[0]
 
 
@@ -53,8 +53,8 @@ def test_a_container_in_a_loop_does_not_flood_the_journal(machine):
     for _ in range(8):
         machine.docker("restart", "--time", "0", "loop")
     wait_until(lambda: count_messages(machine, "loop: exposed") >= 8, 10, "it was followed")
-    assert count_messages(machine, 'loop: refused entry "no-port"') == 5
+    assert count_messages(machine, 'loop: entry "no-port" is invalid') == 5
     machine.systemctl("stop", UNIT)
-    said = [line for line in warnings(machine) if "loop: refused" in line]
+    said = [line for line in warnings(machine) if "loop: entry" in line]
     machine.systemctl("start", UNIT)
     assert sum("repeated" in line for line in said) == 1

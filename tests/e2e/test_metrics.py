@@ -47,10 +47,12 @@ def promtool(*arguments, text=None):
 
 def test_what_they_say(machine):
     machine.start("web", expose="80,8080-8084:8080-8084,22")
+    machine.docker("pause", "web")  # nothing else here does that
+    machine.docker("unpause", "web")
     machine.outside.await_answer("web", "tcp", HOST[4], 80)
     values = await_values(machine, claims__state__exposed=2, claims__state__denied=1,
                           exposed_ports=6, exposed_containers=1, docker_up=1)
-    assert values['calico_exposed_docker_events_total{type="start"}'] == 1
+    assert values['calico_exposed_docker_events_total{type="pause"}'] == 2
     assert values['calico_exposed_event_to_kernel_seconds_count'] >= 1
     assert values['calico_exposed_event_to_kernel_seconds_sum'] < 5
     assert values['calico_exposed_docker_requests_total{request="inspect"}'] >= 1
@@ -81,7 +83,7 @@ def test_the_documentation_names_each(machine):
 
 def test_the_alert_rules(machine):
     """They are valid, and name only metrics that there are."""
-    assert "4 rules found" in promtool("check", "rules", str(ALERTS))
+    assert "5 rules found" in promtool("check", "rules", str(ALERTS))
     named = set(re.findall(r"calico_exposed_\w+", ALERTS.read_text(encoding="utf-8")))
     there = {re.match(r"\w+", name)[0] for name in read(machine)}
     assert named <= there

@@ -4,6 +4,7 @@
 The tests are chapters of one story, on one host, and run in this order.
 """
 
+import pathlib
 import subprocess
 
 import labhost
@@ -15,6 +16,7 @@ from machine import HOST, UNIT, wait_until
 APT = "apt-get --quiet --yes --no-install-recommends"
 UNITS = [f"{UNIT}.service", f"{UNIT}-withdraw.service"]
 OLD = "0.0.9"
+README = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,11 @@ def clean_up():
 
 
 def install(machine, package):
-    return machine.run(f"{APT} install /build/{package.parent.name}/{package.name}")
+    """As README has it; nobody is there to say yes."""
+    line = "apt install ./build/release/calico-exposed_*.deb"
+    assert f"\n    {line} " in README
+    machine.run(f"mkdir -p tree/build && ln -sfn /build/{package.parent.name} tree/build/release")
+    return machine.run("cd tree && " + line.replace("apt", APT, 1))
 
 
 def find_ours(machine):
@@ -143,6 +149,7 @@ def test_remove_withdraws_and_keeps_the_configuration(machine, packages):
 
 def test_purge_leaves_nothing(machine):
     assert find_ours(machine)
+    assert "\n    apt purge calico-exposed " in README
     machine.run(f"{APT} purge calico-exposed")
     machine.outside.await_silence("tcp", HOST[4], 80)
     assert leftovers(machine) == (None, False, "0")

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 from claims import await_claim, labels, listening, reload_config
 from conftest import booted_machine
+from damage import deny_owner, permit_owner
 from machine import HOST, OUTSIDE, UNIT, wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -195,7 +196,8 @@ def test_json_is_as_documented(machine):
         "container_port_last": 8099,
         "container_addresses": [machine.container("web").address(),
                                 machine.container("web").address(family=6)],
-        "network": "bridge", "profile": "bridge", "state": "exposed", "reason": None}
+        "network": "bridge", "profile": "bridge", "state": "exposed", "reason": None,
+        "profile_rule": None, "profile_rule_reason": None}
     assert claims[f"{HOST[4]}:8081:80"]["host_address"] == HOST[4]
     assert claims["80/tpc"]["host_port"] is None and claims["80/tpc"]["state"] == "invalid"
 
@@ -228,6 +230,25 @@ def test_explain_exposed(machine):
                      "Port 8080/tcp of this host to port 80 of the container: exposed."):
         assert sentence in told
     assert told.endswith(NOTHING + "\n")
+
+
+def test_explain_as_json(machine):
+    limits = labels(from_="203.0.113.0/24", interface="eth0")
+    machine.start("web", expose="8080:80,22", options=limits)
+    machine.await_status("1 port of 1 container exposed, 1 refused")
+    machine.run("nft 'table inet strict"
+                " { chain f { type filter hook forward priority 10; policy drop; }; }'")
+    try:
+        document = say(machine, "explain", "web", "--json").json()
+    finally:
+        machine.run("nft delete table inet strict")
+    found, documented = assert_documented(document, "Every document", "list", "explain")
+    assert found == documented
+    assert document["container"]["interface"] == "docker0"
+    assert [claim["state"] for claim in document["claims"]] == ["exposed", "denied"]
+    assert document["remedy_entry"] == "22" and "ReservedPorts=" in document["remedy"]
+    assert "table inet strict" in document["obstacles"][0]["what"]
+    assert say(machine, "explain", "wbe", "--json").out == ""
 
 
 @pytest.mark.parametrize("networks, used", [
@@ -340,6 +361,14 @@ def test_explain_forwarding_off(machine):
     assert "Forwarding" not in explain(machine, "web")
 
 
+def test_explain_that_nobody_listens(machine):
+    machine.start("web", expose="8080:80,8081:81")
+    machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+    told = explain(machine, "web")
+    assert told.endswith("In the container, nobody listens on port 81/tcp.\nTo change: have the program"
+                         " in web listen on port 81/tcp of all its addresses.\n")
+
+
 def test_explain_another_firewall(machine):
     """What it says is to be changed helps."""
     machine.start("web", expose="8080:80")
@@ -377,6 +406,7 @@ def test_check_matches(machine):
     machine.await_status("15 ports of 4 containers exposed, 1 conflict")
     said = check(machine, 0)
     assert said.out == "" and said.error == ""
+    assert on_terminal(machine, 80, "check") == ["The kernel has what the containers ask for."]
     document = say(machine, "check", "--json").json()
     assert document["result"] == "match" and document["differences"] == []
 
@@ -435,6 +465,17 @@ def test_check_finds_route_localnet_off(machine):
     check(machine, 0)
 
 
+def test_check_finds_hairpin_mode_off(machine):
+    web = machine.start("web", expose="8080:80")
+    web.place().await_answer("web", "tcp", HOST[4], 8080)
+    wait_until(lambda: '"veth' in machine.table(), 5, "its port is in hairpin mode")
+    with stopped_daemon(machine):
+        machine.run("for mode in /sys/class/net/veth*/brport/hairpin_mode; do echo 0 >$mode; done")
+        said = check(machine, 1, "missing: hairpin mode on veth")
+        assert said.out.endswith(", by which web reaches itself\n")
+    check(machine, 0)
+
+
 def insert_flow(machine, protocol, port, container, container_port):
     """As if translated by somebody, some time ago."""
     state = ["--state", "ESTABLISHED"] if protocol == "tcp" else []
@@ -490,16 +531,9 @@ def test_they_change_nothing(machine):
 @pytest.fixture
 def shared_table(machine):
     """A table that has no owner, so that anybody can change it."""
-    directory = f"/etc/systemd/system/{UNIT}.service.d"
-    machine.run("gcc -shared -fPIC -o /run/no_owner.so /src/tests/e2e/no_owner.c -ldl;"
-                f"mkdir -p {directory};"
-                " printf '[Service]\nEnvironment=LD_PRELOAD=/run/no_owner.so\n'"
-                f" >{directory}/shared.conf; systemctl daemon-reload; systemctl stop {UNIT};"
-                f" systemctl start {UNIT}")
-    assert "owner" not in machine.table()
+    deny_owner(machine)
     yield
-    machine.run(f"rm -r {directory}; systemctl daemon-reload; systemctl stop {UNIT};"
-                f" systemctl start {UNIT}")
+    permit_owner(machine)
 
 
 TABLE = "inet calico-exposed"
@@ -512,28 +546,30 @@ def test_check_finds_every_planted_difference(machine, shared_table):
     machine.await_status("13 ports of 3 containers exposed")
     check(machine, 0)
     address = web.address()
-    for commands, *texts in [
-            (f"delete element {TABLE} dnat4 {{ tcp . 8080 }}",
-             f"missing: port 8080/tcp -> {address}:80 (web)"),
-            (f"add element {TABLE} dnat4 {{ tcp . 7777 : {address} . 80 }}",
-             f"extra: port 7777/tcp -> {address}:80 (web)"),
-            (f"delete element {TABLE} dnat4 {{ tcp . 8080 }};"
-             f" add element {TABLE} dnat4 {{ tcp . 8080 : 172.17.0.99 . 80 }}",
-             f"changed: port 8080/tcp -> 172.17.0.99:80, should be {address}:80 (web)"),
-            (f"flush map {TABLE} endpoint4", f"missing: the profile of {address} (web) -> bridge"),
-            (f"flush set {TABLE} neighbours4",
-             "missing: masquerading between neighbours in 172.17.0.0/16"),
-            (f"flush map {TABLE} limit4", "missing: the limit on port 8080/tcp -> limit-f-"),
-            (f"flush map {TABLE} range4", f"missing: port 8000-8010/tcp -> {address}:8000-8010"),
-            (f"flush set {TABLE} addresses6", "missing: host addresses in ::/0"),
-            (f"flush set {TABLE} balanced4", "as one backend of several"),
-            (f"flush map {TABLE} balance4", "missing: port 9000/tcp -> balance4-2-"),
-            (f"flush chain {TABLE} guard",
-             "changed: chains, sets or rules of the table inet calico-exposed are not"),
-            (f"delete table {TABLE}", "missing: the table inet calico-exposed, with ")]:
+    for planted in [
+            [(f"delete element {TABLE} dnat4 {{ tcp . 8080 }}",
+              f"missing: port 8080/tcp -> {address}:80 (web)"),
+             (f"add element {TABLE} dnat4 {{ tcp . 7777 : {address} . 80 }}",
+              f"extra: port 7777/tcp -> {address}:80 (web)"),
+             (f"flush map {TABLE} endpoint4",
+              f"missing: the profile of {address} (web) -> bridge"),
+             (f"flush set {TABLE} neighbours4",
+              "missing: masquerading between neighbours in 172.17.0.0/16"),
+             (f"flush map {TABLE} limit4", "missing: the limit on port 8080/tcp -> limit-f-"),
+             (f"flush map {TABLE} range4",
+              f"missing: port 8000-8010/tcp -> {address}:8000-8010"),
+             (f"flush set {TABLE} addresses6", "missing: host addresses in ::/0"),
+             (f"flush set {TABLE} balanced4", "as one backend of several"),
+             (f"flush map {TABLE} balance4", "missing: port 9000/tcp -> balance4-2-")],
+            [(f"delete element {TABLE} dnat4 {{ tcp . 8080 }};"
+              f" add element {TABLE} dnat4 {{ tcp . 8080 : 172.17.0.99 . 80 }}",
+              f"changed: port 8080/tcp -> 172.17.0.99:80, should be {address}:80 (web)"),
+             (f"flush chain {TABLE} guard",
+              "changed: chains, sets or rules of the table inet calico-exposed are not")],
+            [(f"delete table {TABLE}", "missing: the table inet calico-exposed, with ")]]:
         with stopped_daemon(machine):  # not for longer than its watchdog waits
-            machine.run(["nft", commands])
-            check(machine, 1, *texts)
+            machine.run(["nft", "; ".join(commands for commands, _ in planted)])
+            check(machine, 1, *(text for _, text in planted))
         assert say(machine, "check").code == 0, "the daemon heals it within the looks of a check"
 
 
@@ -580,7 +616,8 @@ def test_without_docker(machine):
         assert all(row["STATE"] == "exposed" and "Docker could not be asked" in row["REASON"]
                    for row in rows(machine))
         assert "Cannot tell: Docker is away" in check(machine, 2).error
-        assert say(machine, "explain", "web").code == os.EX_UNAVAILABLE
+        said = say(machine, "explain", "web", "--json")
+        assert said.code == os.EX_UNAVAILABLE and said.json()["container"] is None
         assert say(machine, "check", "--json").json()["result"] == "unknown"
     finally:
         machine.systemctl("start", "docker")
@@ -644,7 +681,7 @@ def test_the_configuration_counts(machine):
                  ' or --version: did you mean "--help"?'),
     (["list", "--jsn"], 'list: unknown argument "--jsn", expected --help or --json: did you mean'
                         ' "--json"?'),
-    (["check", "web"], 'check: unexpected argument "web"'),
+    (["check", "web"], 'check: unexpected argument "web", expected no more than --help or --json'),
     (["explain"], "explain: expected CONTAINER: calico-exposed explain CONTAINER"),
     (["explain", "a", "b"], 'explain: unexpected argument "b", expected one CONTAINER'),
 ])

@@ -33,3 +33,21 @@ def test_no_docker_user(machine):
     machine.run(re.search(r"pass there: (nft .*)\.$", explain(machine, "web"), re.MULTILINE)[1])
     machine.outside.await_answer("web", "tcp", HOST[6], 8080)
     assert NOTHING in explain(machine, "web")
+
+
+def test_iptables_of_the_older_kind(machine):
+    """nft does not show it, and what explain says of it helps."""
+    machine.start("web", expose="8080:80")
+    machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+    if not machine.host.succeeds("iptables-legacy -P FORWARD DROP"):
+        assert NOTHING in explain(machine, "web"), "a kernel without it"
+        return
+    try:
+        assert machine.outside.ask("tcp", HOST[4], 8080) is None
+        told = explain(machine, "web")
+        assert "The chain FORWARD of iptables-legacy, which nft does not show, drops" in told
+        machine.run(re.search(r"pass there: (iptables-legacy .*)\.$", told, re.MULTILINE)[1])
+        machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+        assert "legacy" not in explain(machine, "web")
+    finally:
+        machine.run("iptables-legacy -F; iptables-legacy -P FORWARD ACCEPT")

@@ -158,7 +158,7 @@ void cluster_settle(Cluster *cluster) {
         cluster_wait(cluster, ({
                              if (!cluster_is_settled(cluster))
                                      quiet = now_usec();
-                             now_usec() - quiet > 3 * SETTLE_USEC;
+                             now_usec() - quiet > UINT64_C(3) * SETTLE_USEC;
                      }));
 }
 

@@ -61,7 +61,7 @@ void server_run(Server *server) {
 
 /* It answers a write: so it has a leader, too. */
 void server_wait_ready(const Server *server) {
-        const struct timespec pause = { .tv_nsec = 20 * 1000000 };
+        const struct timespec pause = { .tv_nsec = 20 * 1000000L };
         uint64_t deadline = now_usec() + READY_SECONDS * UINT64_C(1000000);
 
         for (;;) {

@@ -306,13 +306,13 @@ static void test_tree(void **state) {
 /* Endpoints that fail. */
 
 static int listen_on(uint16_t port) {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port),
-                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(port),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
         assert_true(fd >= 0);
         assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
-        assert_int_equal(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(bind(fd, (struct sockaddr *) &here, sizeof(here)), 0);
         assert_int_equal(listen(fd, 8), 0);
         return fd;
 }
@@ -355,7 +355,7 @@ static void test_dead_endpoint(void **state) {
 
 /* One that takes the connection, and never says a word. */
 static void test_hung_endpoint(void **state) {
-        _cleanup_close_ int fd = listen_on(4999);
+        _cleanup_close_ _unused_ int fd = listen_on(4999);
         Cluster *cluster = *state;
         const char *urls[] = { "http://127.0.0.1:4999", cluster->server.url };
         EtcdClient *client = make_client(cluster, urls, 2);
@@ -391,7 +391,7 @@ static void test_other_answers(void **state) {
                   "{\"errorCode\":300,\"message\":\"Raft Internal Error\",\"cause\":\"x\"}    ",
                   "answered with status 500: Raft Internal Error" },
         };
-        _cleanup_close_ int fd = listen_on(4999);
+        _cleanup_close_ _unused_ int fd = listen_on(4999);
         Cluster *cluster = *state;
         const char *const alone = "http://127.0.0.1:4999", *urls[] = { alone, cluster->server.url };
 

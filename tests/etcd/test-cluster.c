@@ -153,7 +153,7 @@ static void person_edits_other(Cluster *cluster) {
                 cJSON_Delete(json);
                 return;
         }
-        run_for(cluster, pick(3) * 5000);
+        run_for(cluster, pick(3) * UINT64_C(5000));
         (void) write_profile(cluster, profile, json, NULL);
 }
 
@@ -192,11 +192,11 @@ static void kill_or_start(Cluster *cluster) {
 static void hurt_etcd(Cluster *cluster) {
         if (pick(2) == 0) {
                 server_kill(&cluster->server, pick(2) == 0 ? SIGKILL : SIGTERM);
-                run_for(cluster, pick(300) * 1000);
+                run_for(cluster, pick(300) * UINT64_C(1000));
                 server_run(&cluster->server);
         } else {
                 assert_int_equal(kill(cluster->server.pid, SIGSTOP), 0);
-                run_for(cluster, pick(300) * 1000);
+                run_for(cluster, pick(300) * UINT64_C(1000));
                 assert_int_equal(kill(cluster->server.pid, SIGCONT), 0);
         }
 }
@@ -350,7 +350,7 @@ static void run(Cluster *cluster, CalicoScope scope, uint64_t duration) {
         set_up(cluster);
         while (now_usec() < deadline) {
                 random_action(cluster);
-                run_for(cluster, pick(20) * 1000);
+                run_for(cluster, pick(20) * UINT64_C(1000));
         }
         for (unsigned i = 0; i < HOSTS_MAX; i++)
                 if (!cluster->hosts[i].calico)

@@ -114,7 +114,7 @@ static void test_datastore_restarted(void **state) {
         host = cluster_start(cluster, 0, CALICO_SCOPE_ENDPOINT);
         expect(cluster, 0, "e1 192.168.0.1 ");
         for (unsigned i = 1; i <= 3; i++) {
-                char address[32], told[64];
+                char ip[32], told[64];
 
                 cluster_wait(cluster, host->connected == i);
                 server_kill(&cluster->server, i == 2 ? SIGTERM : SIGKILL);
@@ -122,9 +122,9 @@ static void test_datastore_restarted(void **state) {
                 /* What is not known is not gone. */
                 assert_int_equal(host->n_endpoints, i);
                 server_run(&cluster->server);
-                snprintf(address, sizeof(address), "192.168.1.%u", i);
-                put_libnetwork_endpoint(cluster, "node1", "e1", address, "");
-                snprintf(told, sizeof(told), "e1 %s ", address);
+                snprintf(ip, sizeof(ip), "192.168.1.%u", i);
+                put_libnetwork_endpoint(cluster, "node1", "e1", ip, "");
+                snprintf(told, sizeof(told), "e1 %s ", ip);
                 cluster_wait(cluster, host->n_endpoints > i);
                 assert_string_equal(host->endpoints[host->n_endpoints - 1], told);
                 host->disconnected = i;

@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         if (size > 0 && is_comparable(data, size))
                 (void) json_parse((const char *) data, size, &json);
-        list.row = cJSON_IsArray(json) ? json->child : NULL;
+        list.row = json && cJSON_IsArray(json) ? json->child : NULL;
         r = array_splitter_feed(&splitter, (const char *) data, size, on_row, &list);
         CHECK(r == 0 || r == -EBADMSG);
         CHECK(!is_list(json, data, size) || (r == 0 && array_splitter_is_complete(&splitter) && !list.row));

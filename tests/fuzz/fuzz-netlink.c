@@ -28,7 +28,7 @@ static int on_message(const struct nlmsghdr *message, void *userdata) {
 
         CHECK(fake_kernel_holds(message));
         (*n_messages)++;
-        return message->nlmsg_flags & NLM_F_REPLACE ? -ECANCELED : 0;
+        return (message->nlmsg_flags & NLM_F_REPLACE) ? -ECANCELED : 0;
 }
 
 static void on_result(int error, void *userdata) {

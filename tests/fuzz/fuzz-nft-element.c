@@ -125,7 +125,8 @@ static void try_element(FuzzInput *input) {
 
         element.ports.first = fuzz_take_u16(input);
         element.ports.last = (uint16_t) (element.ports.first + fuzz_take_byte(input) % 4);
-        element.name = element.interface = name = take_rest(input);
+        name = take_rest(input);
+        element.name = element.interface = name;
         schema = set_schema_for_element(&element);
         if (!schema)
                 return;
@@ -178,7 +179,7 @@ static void check_object(const ObjectSchema *object, const char *name) {
 
 /* A chain's or a set's name, whoever gave it, or a profile's. */
 static void try_name(FuzzInput *input) {
-        char buffer[PROFILE_NAME_SIZE], set[OBJECT_NAME_SIZE], object_name[OBJECT_NAME_SIZE];
+        char buffer[PROFILE_NAME_SIZE], set[OBJECT_NAME_SIZE], found[OBJECT_NAME_SIZE];
         _cleanup_free_ char *text = take_rest(input);
         const ObjectSchema *object;
         const SetSchema *schema;
@@ -189,10 +190,10 @@ static void try_name(FuzzInput *input) {
         object = object_schema_for_chain(text, &name);
         if (object)
                 check_object(object, name);
-        schema = set_schema_for_name(text, object_name);
+        schema = set_schema_for_name(text, found);
         if (schema) {
-                CHECK(strcmp(set_name(schema, object_name, set), text) == 0);
-                CHECK((*object_name != '\0') == !!schema->object);
+                CHECK(strcmp(set_name(schema, found, set), text) == 0);
+                CHECK((*found != '\0') == !!schema->object);
         }
 }
 

@@ -12,7 +12,7 @@
 #define OBJECT_SIZE_MAX ((size_t) 32)
 #define LIST_SIZE_MAX ((uint64_t) 256)
 
-#include "daemon/docker/splitter.c"
+#include "daemon/docker/splitter.c" /* NOLINT(bugprone-suspicious-include): see above */
 #include "tests/fuzz/fuzz.h"
 
 /* The first bytes of the input say which splitter it is, when its handler fails, and in what chunks the rest comes. */
@@ -178,7 +178,7 @@ static void check_same(const Pieces *a, const Pieces *b) {
 /* In one chunk, in those that the scenario says, and plainly: the same. */
 static void check_scenario(const Scenario *scenario, Pieces whole[static 1], Pieces chunked[static 1],
                            Pieces plain[static 1]) {
-        bool complete, complete_chunked, complete_plain = false;
+        bool complete = false, complete_chunked = false, complete_plain = false;
         int r = split(scenario, &(uint8_t) { 0 }, 1, whole, &complete);
         int r_chunked = split(scenario, scenario->chunks, ELEMENTSOF(scenario->chunks), chunked, &complete_chunked);
         int r_plain;

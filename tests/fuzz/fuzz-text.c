@@ -113,10 +113,10 @@ static void check_json(const char *text, size_t size) {
         CHECK(*read == '\0');
 }
 
-static void check_error(const char *text, size_t size, size_t room) {
+static void check_error(const char *text, size_t text_size, size_t room) {
         _cleanup_free_ char *shown = fuzz_must(malloc(room));
 
-        CHECK(http_error_decode(text, size, shown, room) == shown);
+        CHECK(http_error_decode(text, text_size, shown, room) == shown);
         fuzz_check_shown(shown, room);
 }
 

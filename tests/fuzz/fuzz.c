@@ -60,6 +60,10 @@ char *fuzz_text(const void *data, size_t size) {
         return text;
 }
 
+bool fuzz_is_untouched(const void *object, const void *before, size_t size) {
+        return memcmp(object, before, size) == 0;
+}
+
 char *fuzz_line(char **cursor) {
         return *cursor && **cursor ? strsep(cursor, "\n") : NULL;
 }

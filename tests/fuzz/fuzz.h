@@ -39,6 +39,9 @@ void *fuzz_copy(const void *data, size_t size);
 /* The same as a string: with a zero behind it, and none inside (each becomes a blank). */
 char *fuzz_text(const void *data, size_t size);
 
+/* Not a byte differs, padding and all: what was like `before` was not written to. */
+bool fuzz_is_untouched(const void *object, const void *before, size_t size);
+
 /* The next line of a text in which lines end with '\n', cut off in place; NULL behind the last one. */
 char *fuzz_line(char **cursor);
 

@@ -125,6 +125,8 @@ static const AttributeSchema *find_schema(const AttributeSchema *schemas, uint16
         return NULL;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the schemas are */
+
 static bool attributes_fit(const struct nlattr *attribute, const void *end, const AttributeSchema *schemas,
                            const AttributeSchema *otherwise);
 
@@ -206,6 +208,8 @@ static bool attributes_fit(const struct nlattr *attribute, const void *end, cons
         }
         return (const void *) attribute == end;
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 bool nft_message_is_kernels(const struct nlmsghdr *message) {
         static const AttributeSchema *const messages[NFT_MSG_MAX] = {

@@ -5,11 +5,16 @@
 Every container gets a veth pair: the host's end is cali<11 hex>, the container
 has a /32 (and a /128) and sends everything to 169.254.1.1, which the host's end
 answers for by proxy ARP; the host has a route to each address. There is no
-bridge and no datastore, and Docker publishes nothing on such a network. Felix
-would set what is set here for the host's end.
+bridge, and Docker publishes nothing on such a network. Felix would set what is
+set here for the host's end.
+
+    calico_plugin.py DIRECTORY [DATASTORE HOSTNAME]
 
 Speaks libnetwork's remote driver and IPAM protocols. Docker knows a driver by
 the name of its socket: calico.sock and calico-ipam.sock, in the directory given.
+With the address of an etcd, it keeps the records there that Calico's plugin of
+version 0.8 keeps: of each endpoint, and a profile for each network, called by
+the network's ID.
 """
 
 import http.server
@@ -21,6 +26,8 @@ import socketserver
 import subprocess
 import sys
 import threading
+import urllib.parse
+import urllib.request
 
 GATEWAY = "169.254.1.1"
 MAC = "ee:ee:ee:ee:ee:ee"
@@ -29,8 +36,39 @@ GATEWAY6 = "fe80::ca:11ff:fec0:1"  # what HOST_MAC makes of itself
 POOLS = {False: ("pool4", "0.0.0.0/0"), True: ("pool6", "::/0")}
 
 
+class Datastore:
+    """Calico's records in etcd (v2)."""
+
+    def __init__(self, url, hostname):
+        self.root = f"{url}/v2/keys/calico/v1"
+        self.endpoints = f"host/{hostname}/workload/libnetwork/libnetwork/endpoint"
+
+    def call(self, method, key, value=None):
+        data = urllib.parse.urlencode({"value": json.dumps(value)}).encode() if value is not None else None
+        request = urllib.request.Request(f"{self.root}/{key}", data, method=method)
+        urllib.request.urlopen(request, timeout=5).close()
+
+    def put_profile(self, name):
+        allow = {"action": "allow"}
+        self.call("PUT", f"policy/profile/{name}/tags", [name])
+        self.call("PUT", f"policy/profile/{name}/labels", {})
+        self.call("PUT", f"policy/profile/{name}/rules", {
+            "id": name, "inbound_rules": [{**allow, "src_tag": name}], "outbound_rules": [allow]})
+
+    def put_endpoint(self, endpoint, network, addresses):
+        self.call("PUT", f"{self.endpoints}/{endpoint}", {
+            "state": "active", "name": host_name(endpoint), "mac": MAC.upper(), "profile_ids": [network],
+            "labels": {}, "ipv4_nets": [address for address in addresses if ":" not in address],
+            "ipv6_nets": [address for address in addresses if ":" in address]})
+
+    def delete_endpoint(self, endpoint):
+        self.call("DELETE", f"{self.endpoints}/{endpoint}")
+
+
 class Network:
     """All endpoints of the plugin; addresses are never used twice."""
+
+    datastore = None
 
     def __init__(self):
         self.endpoints = {}
@@ -42,6 +80,7 @@ class Network:
         handler = {
             "/Plugin.Activate": lambda _: {"Implements": ["NetworkDriver", "IpamDriver"]},
             "/NetworkDriver.GetCapabilities": lambda _: {"Scope": "local"},
+            "/NetworkDriver.CreateNetwork": self.create_network,
             "/NetworkDriver.CreateEndpoint": self.create_endpoint,
             "/NetworkDriver.EndpointOperInfo": lambda _: {"Value": {}},
             "/NetworkDriver.Join": self.join,
@@ -67,15 +106,21 @@ class Network:
             return {"Address": f"fd00:ca11::{number:x}/128"}
         return {"Address": f"192.168.{number // 250}.{number % 250 + 1}/32"}
 
+    def create_network(self, request):
+        if self.datastore:
+            self.datastore.put_profile(request["NetworkID"])
+        return {}
+
     def create_endpoint(self, request):
-        self.endpoints[request["EndpointID"]] = request["Interface"]
+        interface = self.endpoints[request["EndpointID"]] = request["Interface"]
+        if self.datastore:
+            self.datastore.put_endpoint(request["EndpointID"], request["NetworkID"], addresses_of(interface))
         return {"Interface": {"MacAddress": MAC}}
 
     def join(self, request):
         endpoint = request["EndpointID"]
         interface = self.endpoints[endpoint]
-        addresses = [interface[key] for key in ("Address", "AddressIPv6") if interface.get(key)]
-        wire(endpoint, addresses)
+        wire(endpoint, addresses_of(interface))
         answer = {
             "InterfaceName": {"SrcName": temporary_name(endpoint), "DstPrefix": "cali"},
             "Gateway": GATEWAY,
@@ -92,7 +137,13 @@ class Network:
 
     def delete_endpoint(self, request):
         self.endpoints.pop(request["EndpointID"], None)
+        if self.datastore:
+            self.datastore.delete_endpoint(request["EndpointID"])
         return {}
+
+
+def addresses_of(interface):
+    return [interface[key] for key in ("Address", "AddressIPv6") if interface.get(key)]
 
 
 def host_name(endpoint):
@@ -132,7 +183,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         try:
             answer = self.network.answer(self.path, json.loads(body or "{}"))
-        except (KeyError, subprocess.CalledProcessError) as error:
+        except (KeyError, OSError, subprocess.CalledProcessError) as error:
             answer = {"Err": repr(error)}
         print(self.path, body.decode(), "->", answer, flush=True)
         data = json.dumps(answer).encode()
@@ -155,7 +206,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().server_bind()
 
 
-def main(directory):
+def main(directory, *datastore):
+    if datastore:
+        Network.datastore = Datastore(*datastore)
     os.makedirs(directory, exist_ok=True)
     for name in ("calico", "calico-ipam"):
         server = Server(os.path.join(directory, f"{name}.sock"), Handler)
@@ -163,4 +216,4 @@ def main(directory):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

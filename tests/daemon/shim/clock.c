@@ -8,7 +8,8 @@
 
 #include "control.h"
 
-/* A wall clock that jumps. Time namespaces move the other clocks alone. */
+/* A wall clock that jumps. Time namespaces move the other clocks alone. Parameters of what replaces functions of libc
+ * have their names there. */
 
 #define PUBLIC __attribute__((visibility("default")))
 #define NANOSECONDS INT64_C(1000000000)
@@ -22,25 +23,25 @@ static struct timespec now(clockid_t clock) {
         return (struct timespec) { .tv_sec = total / NANOSECONDS, .tv_nsec = total % NANOSECONDS };
 }
 
-PUBLIC int clock_gettime(clockid_t clock, struct timespec *ret) {
-        if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE)
-                return (int) syscall(SYS_clock_gettime, clock, ret);
-        *ret = now(clock);
+PUBLIC int clock_gettime(clockid_t clock_id, struct timespec *tp) {
+        if (clock_id != CLOCK_REALTIME && clock_id != CLOCK_REALTIME_COARSE)
+                return (int) syscall(SYS_clock_gettime, clock_id, tp);
+        *tp = now(clock_id);
         return 0;
 }
 
-PUBLIC int gettimeofday(struct timeval *ret, void *zone) {
-        struct timespec time = now(CLOCK_REALTIME);
+PUBLIC int gettimeofday(struct timeval *tv, void *tz) {
+        struct timespec told = now(CLOCK_REALTIME);
 
-        (void) zone;
-        *ret = (struct timeval) { .tv_sec = time.tv_sec, .tv_usec = time.tv_nsec / 1000 };
+        (void) tz;
+        *tv = (struct timeval) { .tv_sec = told.tv_sec, .tv_usec = told.tv_nsec / 1000 };
         return 0;
 }
 
-PUBLIC time_t time(time_t *ret) {
+PUBLIC time_t time(time_t *timer) {
         time_t seconds = now(CLOCK_REALTIME).tv_sec;
 
-        if (ret)
-                *ret = seconds;
+        if (timer)
+                *timer = seconds;
         return seconds;
 }

@@ -38,5 +38,6 @@ typedef struct Control {
         int64_t clock_offset; /* nanoseconds that CLOCK_REALTIME is ahead */
 } Control;
 
-/* NULL before the library's constructor, and where the environment has no SHIM_CONTROL. */
+/* NULL before the library's constructor. The environment has the file's name in SHIM_CONTROL; or SHIM_DENY_OWNER, for a
+ * service that no test stands beside: then that is all that the shim does. */
 extern Control *shim_control __attribute__((visibility("hidden")));

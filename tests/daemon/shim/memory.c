@@ -55,10 +55,10 @@ PUBLIC void *malloc(size_t size) {
         return fails_now(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
-PUBLIC void *calloc(size_t n, size_t size) {
-        return fails_now(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+PUBLIC void *calloc(size_t nmemb, size_t size) {
+        return fails_now(__builtin_return_address(0)) ? NULL : __libc_calloc(nmemb, size);
 }
 
-PUBLIC void *realloc(void *pointer, size_t size) {
-        return fails_now(__builtin_return_address(0)) ? NULL : __libc_realloc(pointer, size);
+PUBLIC void *realloc(void *ptr, size_t size) {
+        return fails_now(__builtin_return_address(0)) ? NULL : __libc_realloc(ptr, size);
 }

@@ -89,21 +89,19 @@ static void deny_owners(char *data, size_t size) {
         }
 }
 
-PUBLIC ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
-                      socklen_t address_size) {
+PUBLIC ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr, socklen_t addr_len) {
         static char copy[SEND_MAX];
 
         if (is_concerned(fd) && is_spoiled(++shim_control->sends, shim_control->spoil_send)) {
                 errno = (int) shim_control->error;
                 return -1;
         }
-        if (shim_control && shim_control->deny_owner && size <= sizeof(copy) &&
-            protocol_of(fd) == NETLINK_NETFILTER) {
-                memcpy(copy, data, size);
-                deny_owners(copy, size);
-                data = copy;
+        if (shim_control && shim_control->deny_owner && n <= sizeof(copy) && protocol_of(fd) == NETLINK_NETFILTER) {
+                memcpy(copy, buf, n);
+                deny_owners(copy, n);
+                buf = copy;
         }
-        return syscall(SYS_sendto, fd, data, size, flags, address, address_size);
+        return syscall(SYS_sendto, fd, buf, n, flags, addr, addr_len);
 }
 
 /* One error in place of all that was answered. */

@@ -157,6 +157,24 @@ static void a_talking_container_is_found(void **state) {
         assert_int_equal(fixture->n_on, 0);
 }
 
+static void whether_it_is_on_can_be_read(void **state) {
+        Fixture *fixture = *state;
+        char port[IF_NAMESIZE];
+        bool on;
+
+        assert_int_equal(paths_get_hairpin(fixture->paths, fixture->bridge, mac2, port, &on), -ENOENT);
+        container_start(fixture, "veth2", "br0");
+        container_speak(fixture);
+        netns_await(SEEN);
+        assert_int_equal(paths_get_hairpin(fixture->paths, fixture->bridge, mac2, port, &on), 0);
+        assert_string_equal(port, "veth2");
+        assert_false(on);
+        netns_run("bridge link set dev veth2 hairpin on");
+        assert_int_equal(paths_get_hairpin(fixture->paths, fixture->bridge, mac2, port, &on), 0);
+        assert_true(on);
+        assert_int_equal(paths_get_hairpin(fixture->paths, fixture->bridge + 1000, mac2, port, &on), -ENODEV);
+}
+
 static void a_silent_container_is_asked(void **state) {
         Fixture *fixture = *state;
 
@@ -515,6 +533,7 @@ static void many_wishes_do_not_hold_the_loop(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_talking_container_is_found, setup, teardown),
+                cmocka_unit_test_setup_teardown(whether_it_is_on_can_be_read, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_silent_container_is_asked, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_container_that_starts_later_is_found, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_wish_outlives_the_container, setup, teardown),

@@ -13,9 +13,11 @@ static bool find(Fixture *fixture, const char *table, ForwardChain *ret) {
         size_t n;
 
         assert_int_equal(forward_chains_read(fixture->nft, &fixture->options, &chains, &n), 0);
-        for (size_t i = 0; i < n && !found; i++)
-                if ((found = strcmp(chains[i].table, table) == 0))
+        for (size_t i = 0; i < n && !found; i++) {
+                found = strcmp(chains[i].table, table) == 0;
+                if (found)
                         *ret = chains[i];
+        }
         free(chains);
         return found;
 }

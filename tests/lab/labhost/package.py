@@ -9,25 +9,37 @@ from .image import ensure_image
 from .project import build_directory
 from .promtool import ensure_promtool
 
-# In the base that the daemon is built in, which stays unchanged: what is mounted is for this alone.
+# In the base that the daemon is built in, which stays unchanged, as does the source tree: what is mounted is for this
+# alone. In the tree there, build/ is the suite's own.
 ENTER = """
 set -e
 base=$1 script=$5
 mount -t tmpfs lab "$base/mnt"
-for bind in src="$2" build="$3" packages="$4"; do
-    mkdir "$base/mnt/${bind%%=*}"
-    mount --bind "${bind#*=}" "$base/mnt/${bind%%=*}"
-done
+cd "$base/mnt"
+mkdir src new work packages
+mount -t overlay -o "lowerdir=$2,upperdir=new,workdir=work" lab src
+mkdir -p src/build
+mount --bind "$3" src/build
+mount --bind "$4" packages
 mount --rbind /dev "$base/dev"
 mount --rbind /proc "$base/proc"
 shift 5
 exec chroot "$base" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/tmp \\
     SOURCE_DATE_EPOCH=1700000000 sh -ec "$script" sh "$@"
 """
+# The way that README has, and the parts of it where another version is wanted.
 BUILD = """
-cmake --preset release -S /mnt/src -B /mnt/build/package -D VERSION="$1"
-cmake --build /mnt/build/package
-cpack --config /mnt/build/package/CPackConfig.cmake -B "/mnt/build/$2"
+cd /mnt/src
+cmake --preset release -D VERSION="$1"
+if [ "$1" ]; then
+    cmake --build --preset release
+    cpack --config build/release/CPackConfig.cmake -B "build/$2"
+else
+    rm -f build/release/*.deb
+    cmake --workflow --preset package
+    mkdir -p "build/$2"
+    cp build/release/*.deb "build/$2"
+fi
 """
 # For apt to find them without any network.
 INDEX = """

@@ -58,7 +58,7 @@ static void test_depth(_unused_ void **state) {
 
         memset(text, '[', SPAN_DEPTH_MAX);
         memset(text + SPAN_DEPTH_MAX, ']', SPAN_DEPTH_MAX);
-        assert_int_equal(span_parse(text, 2 * SPAN_DEPTH_MAX, &span), 0);
+        assert_int_equal(span_parse(text, (size_t) 2 * SPAN_DEPTH_MAX, &span), 0);
         memset(text, '[', SPAN_DEPTH_MAX + 1);
         memset(text + SPAN_DEPTH_MAX + 1, ']', SPAN_DEPTH_MAX + 1);
         assert_int_equal(span_parse(text, sizeof(text), &span), -EBADMSG);

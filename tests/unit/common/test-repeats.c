@@ -41,7 +41,7 @@ static void test_what_goes_on_is_said_less_and_less(void **state _unused_) {
         assert_true(repeats_allow(&repeats, 3 * MINUTE, &left_out));
         assert_int_equal(left_out, 119);
         /* After 1, 3, 7, ... 63 minutes, and then each hour. */
-        assert_int_equal(repeat(&repeats, 3 * MINUTE + SECOND, 24 * 60 * MINUTE, &left_out), 4 + 22);
+        assert_int_equal(repeat(&repeats, 3 * MINUTE + SECOND, UINT64_C(24 * 60) * MINUTE, &left_out), 4 + 22);
         assert_int_equal(left_out, 3599);
 }
 

@@ -74,10 +74,10 @@ static void spin(Fixture *fixture, int64_t priority) {
 /* Runs the loop until a beat, or for so long. */
 static bool beats_within(Fixture *fixture, uint64_t usec) {
         char message[64] = "";
-        uint64_t start, now;
+        uint64_t begin, now;
 
-        assert_true(sd_event_now(fixture->event, CLOCK_MONOTONIC, &start) >= 0);
-        for (now = start; now - start < usec; assert_true(sd_event_now(fixture->event, CLOCK_MONOTONIC, &now) >= 0)) {
+        assert_true(sd_event_now(fixture->event, CLOCK_MONOTONIC, &begin) >= 0);
+        for (now = begin; now - begin < usec; assert_true(sd_event_now(fixture->event, CLOCK_MONOTONIC, &now) >= 0)) {
                 assert_true(sd_event_run(fixture->event, LIMIT_USEC) >= 0);
                 if (recv(fixture->socket, message, sizeof(message) - 1, 0) > 0)
                         return strcmp(message, "WATCHDOG=1") == 0;

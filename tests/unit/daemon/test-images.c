@@ -46,15 +46,19 @@ static void test_unreadable(void **state _unused_) {
         _cleanup_(images_freep) Images *images = images_new();
         _cleanup_(container_freep) Container *container = of_image("a", "80");
 
-        assert_int_equal(images_learn_unreadable(images, "a"), 0);
+        assert_int_equal(images_learn_unreadable(images, "a"), 1);
         assert_true(images_mark(images, container));
         assert_true(container->labels[0].from_image);
-        images_forget_unreadable(images);
+        images_doubt_unreadable(images);
         assert_false(images_mark(images, container));
         assert_int_equal(images_learn_unreadable(images, "a"), 0);
+        assert_true(images_mark(images, container));
+        images_doubt_unreadable(images);
         assert_int_equal(images_learn(images, "a", NULL, 0), 0);
+        images_doubt_unreadable(images);
         assert_true(images_mark(images, container));
         assert_false(container->labels[0].from_image);
+        assert_int_equal(images_learn_unreadable(images, "a"), 1);
 }
 
 static void test_the_oldest_goes(void **state _unused_) {

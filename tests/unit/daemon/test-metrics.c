@@ -42,12 +42,21 @@ static void test_values(void **state _unused_) {
                             .failures = { [METRICS_INSPECT] = 4 } },
                 .kernel = { .batches = 21, .added = 22, .removed = 23, .heals = 24, .flows_deleted = 25 },
                 .passes = { .changed = 31, .unchanged = 32, .failed = 33 },
+                .profiles = { .used = true, .connections = 41, .in_place = 42, .pending = 43, .refused = 44,
+                              .pending_since = 1700000001000042 },
         };
         _cleanup_free_ char *text = print(&metrics);
         static const char *const lines[] = {
                 "calico_exposed_build_info{version=\"1.2.3\"} 1",
                 "calico_exposed_start_time_seconds 1700000000.000042",
                 "calico_exposed_docker_up 1",
+                "calico_exposed_calico_used 1",
+                "calico_exposed_calico_up 0",
+                "calico_exposed_calico_connections_total 41",
+                "calico_exposed_calico_rules{state=\"in_place\"} 42",
+                "calico_exposed_calico_rules{state=\"pending\"} 43",
+                "calico_exposed_calico_rules{state=\"refused\"} 44",
+                "calico_exposed_calico_pending_since_seconds 1700000001.000042",
                 "calico_exposed_claims{state=\"exposed\"} 0",
                 "calico_exposed_claims{state=\"conflict\"} 1",
                 "calico_exposed_exposed_ports 5",

@@ -82,6 +82,7 @@ def shell(request, tmp_path_factory):
     ("che\t--j\t", "check --json"),
     ("withd\t", "withdraw"),
     ("--ver\t", "--version"),
+    ("exp\tweb-\t2 --\t", "explain web-2 --json"),
     ("list x\t", "list x"),
     ("run \t", "run"),
 ])

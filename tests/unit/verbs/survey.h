@@ -26,12 +26,12 @@ void test_survey_carry_out(TestSurvey *test);
 /* Decides, and compares with the table: to be called when all is added. */
 void test_survey_decide(TestSurvey *test);
 
-/* What a function writes into a file: survey_text(file, write(file)); to be freed. */
+/* What a function writes into a file: TEXT_OF(file, write(file)); to be freed. */
 #define TEXT_OF(file, call)                                             \
         ({                                                              \
                 char *_text = NULL;                                     \
                 size_t _size;                                           \
-                FILE *file = open_memstream(&_text, &_size);            \
+                FILE *file = open_memstream(&_text, &_size); /* NOLINT(bugprone-macro-parentheses): declares it */ \
                 assert_non_null(file);                                  \
                 call;                                                   \
                 fclose(file);                                           \

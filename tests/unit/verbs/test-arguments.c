@@ -15,7 +15,7 @@ static const Verb items[] = {
 
 static const Verbs verbs = { items, ELEMENTSOF(items) };
 
-#define WORDS(...) ((const char *const[]) { __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define WORDS(...) ((const char *const[]) { __VA_ARGS__, NULL })
 
 static void assert_parsed(const char *const *words, const char *verb, VerbArguments expected) {
         char error[VERB_ERROR_SIZE];
@@ -44,7 +44,7 @@ static void assert_refused(const char *const *words, const char *expected) {
 #define EXPECTED "expected run, list, explain, --help or --version"
 
 static void test_verbs(void **state _unused_) {
-        assert_parsed(WORDS(), "run", (VerbArguments) {});
+        assert_parsed(&(const char *) { NULL }, "run", (VerbArguments) {});
         assert_parsed(WORDS("run"), "run", (VerbArguments) {});
         assert_parsed(WORDS("list"), "list", (VerbArguments) {});
         assert_parsed(WORDS("hidden"), "hidden", (VerbArguments) {});
@@ -64,11 +64,13 @@ static void test_operand(void **state _unused_) {
         assert_refused(WORDS("explain"), "explain: expected CONTAINER: calico-exposed explain CONTAINER");
         assert_refused(WORDS("explain", ""), "explain: unexpected argument \"\", expected one CONTAINER");
         assert_refused(WORDS("explain", "a", "b"), "explain: unexpected argument \"b\", expected one CONTAINER");
-        assert_refused(WORDS("list", "web"), "list: unexpected argument \"web\"");
+        assert_refused(WORDS("list", "web"), "list: unexpected argument \"web\", expected no more than --help or --json");
 }
 
 static void test_mistakes(void **state _unused_) {
         assert_refused(WORDS("lsit"), "unknown argument \"lsit\", " EXPECTED ": did you mean \"list\"?");
+        assert_refused(WORDS("help"), "unknown argument \"help\", " EXPECTED ": did you mean \"--help\"?");
+        assert_refused(WORDS("list", "json"), "list: unexpected argument \"json\", expected no more than --help or --json");
         assert_refused(WORDS("frobnicate"), "unknown argument \"frobnicate\", " EXPECTED);
         assert_refused(WORDS("--versoin"), "unknown argument \"--versoin\", " EXPECTED ": did you mean \"--version\"?");
         assert_refused(WORDS("--help", "list"), "unknown argument \"list\", " EXPECTED ": did you mean \"list\"?");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <cjson/cJSON.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/verbs/remedy.h"
 #include "daemon/verbs/story.h"
@@ -11,14 +13,16 @@
 static char *tell(TestSurvey *test, const Obstacles *obstacles) {
         const Survey *survey = &test->survey;
         const Record *record;
+        char *text;
 
         test_survey_decide(test);
         record = model_records(survey->model, &(size_t) { 0 })[0];
-        return TEXT_OF(file, ({
+        text = TEXT_OF(file, ({
                                story_tell_container(survey, record, file);
                                assert_int_equal(story_tell_claims(survey, record, file), 0);
                                assert_int_equal(story_tell_remedy(survey, record, obstacles, file), 0);
                        }));
+        return text;
 }
 
 static void assert_told(TestSurvey *test, const Obstacles *obstacles, const char *expected) {
@@ -101,7 +105,7 @@ static void test_no_label(void **state _unused_) {
         test_survey_add(test, build_on_bridge(1, NULL));
         assert_told(test, &(Obstacles) { .items = { { true, "Sure.", "do that" } }, .count = 1 },
                     WHO "It carries no label calico.expose, so nothing of it is exposed.\n"
-                        "To expose port 80 of it, start it anew with --label calico.expose=80.\n");
+                        "To change: start it anew with --label calico.expose=80 to expose port 80 of it.\n");
 }
 
 static void test_labels(void **state _unused_) {
@@ -166,6 +170,64 @@ static void test_every_reason_has_a_remedy(void **state _unused_) {
         }
 }
 
+static const char *json_text(const cJSON *object, const char *name) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+        return cJSON_IsNull(item) ? "null" : cJSON_GetStringValue(item) ?: "";
+}
+
+static cJSON *tell_json(TestSurvey *test, const Record *record, const Obstacles *obstacles) {
+        char *text = TEXT_OF(file, assert_int_equal(story_print_json(&test->survey, record, obstacles, file), 0));
+        cJSON *json = cJSON_Parse(text);
+
+        assert_non_null(json);
+        free(text);
+        return json;
+}
+
+static void test_json(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        Container *container = build_on_bridge(1, "80,x");
+        const cJSON *found, *label;
+        cJSON *json;
+
+        build_label(container, "calico.expose.mod\033", "balance");
+        test_survey_add(test, container);
+        test_survey_carry_out(test);
+        test_survey_decide(test);
+        json = tell_json(test, model_records(test->survey.model, &(size_t) { 0 })[0],
+                         &(Obstacles) { .items = { { true, "Sure.", "do that" } }, .count = 1 });
+        found = cJSON_GetObjectItemCaseSensitive(json, "container");
+        assert_string_equal(json_text(found, "name"), "c1");
+        assert_string_equal(json_text(found, "state"), "running");
+        assert_string_equal(json_text(found, "network"), "bridge");
+        assert_string_equal(json_text(found, "network_choice"), "only");
+        assert_string_equal(json_text(found, "interface"), "null");
+        label = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(found, "labels"), 1);
+        assert_string_equal(json_text(label, "key"), "calico.expose.mod\\x1b");
+        assert_string_equal(json_text(label, "nearest"), "calico.expose.mode");
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(label, "counts")));
+        found = cJSON_GetObjectItemCaseSensitive(json, "claims");
+        assert_int_equal(cJSON_GetArraySize(found), 2);
+        assert_string_equal(json_text(cJSON_GetArrayItem(found, 0), "state"), "exposed");
+        assert_string_equal(json_text(cJSON_GetArrayItem(found, 1), "state"), "invalid");
+        found = cJSON_GetObjectItemCaseSensitive(json, "obstacles");
+        assert_string_equal(json_text(cJSON_GetArrayItem(found, 0), "remedy"), "do that");
+        assert_string_equal(json_text(json, "remedy_entry"), "x");
+        assert_non_null(strstr(json_text(json, "remedy"), "correct that entry"));
+        cJSON_Delete(json);
+}
+
+static void test_json_without_docker(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        cJSON *json = tell_json(test, NULL, &(Obstacles) { .incomplete = true });
+
+        assert_string_equal(json_text(json, "container"), "null");
+        assert_string_equal(json_text(json, "remedy"), "null");
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "obstacles_known")));
+        cJSON_Delete(json);
+}
+
 static void test_chains(void **state _unused_) {
         const RulesetOptions options = { .mark = 0x80, .mask = 0x80 };
         ForwardChain chain = { .family = AF_INET, .table = "filter", .name = "FORWARD" };
@@ -187,6 +249,64 @@ static void test_chains(void **state _unused_) {
         assert_null(strchr(obstacle.what, '\033'));
 }
 
+static void test_inside(void **state _unused_) {
+        static const char text[] =
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+                "   0: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 110 1 0\n"
+                "   1: 00000000:0051 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0\n"
+                "   2: 020011AC:0052 010011AC:A000 01 00000000:00000000 00:00000000 00000000     0        0 112 1 0\n"
+                "   3: 00000000000000000000000001000000:0053 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 1\n"
+                "   4: 00000000000000000000000000000000:0053 00000000000000000000000000000000:0000 07 0:0 0:0 0 0 0 1\n"
+                "   5: 0000000000000000FFFF00000100007F:0054 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 1\n"
+                "nonsense\n";
+        static const struct {
+                Protocol protocol;
+                uint16_t port;
+                Inside expected;
+        } cases[] = {
+                { PROTOCOL_TCP, 80, INSIDE_LOOPBACK }, { PROTOCOL_TCP, 81, INSIDE_LISTENS },
+                { PROTOCOL_TCP, 82, INSIDE_NOBODY },   { PROTOCOL_TCP, 83, INSIDE_LOOPBACK },
+                { PROTOCOL_UDP, 83, INSIDE_LISTENS },  { PROTOCOL_TCP, 84, INSIDE_LOOPBACK },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                FILE *file = fmemopen((char *) (uintptr_t) text, sizeof(text) - 1, "r");
+
+                assert_non_null(file);
+                assert_int_equal(inside_read(file, cases[i].protocol, cases[i].port), cases[i].expected);
+                fclose(file);
+        }
+        assert_int_equal(inside_look(0, PROTOCOL_TCP, 80), INSIDE_UNKNOWN);
+        assert_int_equal(inside_look(getpid(), PROTOCOL_SCTP, 80), INSIDE_UNKNOWN);
+        assert_int_not_equal(inside_look(getpid(), PROTOCOL_TCP, 1), INSIDE_UNKNOWN);
+}
+
+static void test_nobody_listens(void **state _unused_) {
+        char name[] = "web";
+        const Record record = { .name = name };
+        const Entry entry = { .protocol = PROTOCOL_TCP, .container_ports = { 80, 80 } };
+        Obstacle obstacle;
+
+        assert_false(obstacle_of_inside(&record, &entry, INSIDE_UNKNOWN, &obstacle));
+        assert_false(obstacle_of_inside(&record, &entry, INSIDE_LISTENS, &obstacle));
+        assert_true(obstacle_of_inside(&record, &entry, INSIDE_LOOPBACK, &obstacle));
+        assert_string_equal(obstacle.what, "In the container, a program listens on 127.0.0.1 or ::1 alone on port 80/tcp.");
+        assert_true(obstacle_of_inside(&record, &entry, INSIDE_NOBODY, &obstacle));
+        assert_string_equal(obstacle.what, "In the container, nobody listens on port 80/tcp.");
+        assert_string_equal(obstacle.remedy, "have the program in web listen on port 80/tcp of all its addresses");
+        assert_false(obstacle.certain);
+}
+
+static void test_legacy(void **state _unused_) {
+        const RulesetOptions options = { .mark = 0x80, .mask = 0x80 };
+        Obstacle obstacle;
+
+        assert_false(obstacle_of_legacy(0, &(XtablesForward) {}, &options, &obstacle));
+        assert_false(obstacle_of_legacy(0, &(XtablesForward) { true, true }, &options, &obstacle));
+        assert_true(obstacle_of_legacy(1, &(XtablesForward) { true, false }, &options, &obstacle));
+        assert_non_null(strstr(obstacle.remedy, ": ip6tables-legacy -I FORWARD -m mark --mark 0x80/0x80 -j ACCEPT"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_exposed),
@@ -197,7 +317,12 @@ int main(void) {
                 cmocka_unit_test(test_labels),
                 cmocka_unit_test(test_networks),
                 cmocka_unit_test(test_every_reason_has_a_remedy),
+                cmocka_unit_test(test_json),
+                cmocka_unit_test(test_json_without_docker),
                 cmocka_unit_test(test_chains),
+                cmocka_unit_test(test_inside),
+                cmocka_unit_test(test_nobody_listens),
+                cmocka_unit_test(test_legacy),
         };
 
         return cmocka_run_group_tests_name("story", tests, NULL, NULL);
