@@ -488,7 +488,8 @@ void kernel_withdraw_all(Kernel *kernel) {
         int r = model_copy_actual(kernel->model, &actual);
 
         if (r < 0)
-                log_line(LOG_ERR, "Cannot withdraw all that belongs to the table: %s", strerror(-r));
+                log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
+                          "Cannot see what belongs to the table, to withdraw that as well: %s", strerror(-r));
         for (size_t i = 0; i < FAMILIES; i++) {
                 r = docker_user_remove(kernel->nft, families[i], &kernel->options);
                 if (r < 0)

@@ -14,7 +14,7 @@ from table import Row
 SUITE = "bookworm"
 ROUNDS = 9
 RANGE_ROUNDS = 2
-MANY = 100
+MANY = 100  # which takes some minutes in each way
 AWAIT = ["/usr/bin/python3", "-B", "/src/tests/benchmarks/await.py"]
 FIRST = 20000
 
