@@ -22,7 +22,7 @@ int array_reserve(void *items, size_t *capacity, size_t need, size_t size) {
                 return 0;
         room = *capacity + *capacity / 2;
         if (room < need)
-                room = need < 8 ? 8 : need;
+                room = need;
         if (room > SIZE_MAX / size)
                 return -ENOMEM;
         moved = realloc(array_base(items), room * size);

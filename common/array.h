@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 /* Makes room for `need` items of `size` bytes in a malloc()ed array; the capacity grows by half, so that appending
- * costs constant time on average. `items` is the address of the array's pointer (of any type).
- * Returns 0, or -ENOMEM with the array as it was. */
+ * costs constant time on average; the first room is exact, for most arrays of a container hold one item. `items` is the
+ * address of the array's pointer (of any type). Returns 0, or -ENOMEM with the array as it was. */
 int array_reserve(void *items, size_t *capacity, size_t need, size_t size);
 
 /* Opens a gap of one item at `index` in an array of `*count` items, growing it; counts it. The gap is zeroed.

@@ -157,7 +157,7 @@ void announce_changes(Model *model) {
                                                    "the container or its network went");
         model_forget_departed(model);
 
-        records = model_records(model, &n);
+        records = model_decided(model, &n);
         for (size_t i = 0; i < n; i++)
                 announce_record(records[i]);
 }

@@ -38,12 +38,13 @@ static HostPort host_port_of(const Listener *listener) {
         };
 }
 
-int hostports_read(const HostPort *published, size_t n_published, HostPort **ret, size_t *ret_count) {
+int hostports_read(unsigned protocols, const HostPort *published, size_t n_published, HostPort **ret,
+                   size_t *ret_count) {
         _cleanup_(listeners_done) Listeners listeners = {};
         _cleanup_free_ HostPort *ports = NULL;
         int r;
 
-        r = listeners_read(&listeners);
+        r = listeners_read(protocols, &listeners);
         if (r < 0)
                 return r;
         ports = calloc(listeners.count + n_published + 1, sizeof(*ports));

@@ -24,7 +24,7 @@ struct Images {
         Image *items; /* sorted by ID */
         size_t count, capacity;
         unsigned long clock;
-        Parked *parked;
+        Parked *parked; /* sorted by image, then container */
         size_t n_parked, parked_capacity;
 };
 
@@ -149,45 +149,70 @@ static Parked *find_parked(Images *images, const char *container_id) {
         return NULL;
 }
 
-int images_park(Images *images, Container *container) {
-        Parked *older = find_parked(images, container->id);
-        bool first = true;
+static int compare_parked(const void *key, const void *item) {
+        const Container *wanted = key, *found = ((const Parked *) item)->container;
+        int r = strcmp(wanted->image_id, found->image_id);
 
-        if (older) { /* of the same image: a container has one all its life */
-                container_free(older->container);
-                older->container = container;
+        return r != 0 ? r : strcmp(wanted->id, found->id);
+}
+
+static int compare_image(const void *key, const void *item) {
+        return strcmp(key, ((const Parked *) item)->container->image_id);
+}
+
+static bool waits_for(const Images *images, size_t at, const char *image_id) {
+        return at < images->n_parked && strcmp(images->parked[at].container->image_id, image_id) == 0;
+}
+
+static size_t find_first_parked(const Images *images, const char *image_id) {
+        return array_lower_bound(image_id, images->parked, images->n_parked, sizeof(Parked), compare_image);
+}
+
+int images_park(Images *images, Container *container) {
+        size_t at = array_lower_bound(container, images->parked, images->n_parked, sizeof(Parked), compare_parked);
+        bool first = !waits_for(images, find_first_parked(images, container->image_id), container->image_id);
+
+        if (at < images->n_parked && compare_parked(container, &images->parked[at]) == 0) {
+                container_free(images->parked[at].container);
+                images->parked[at].container = container;
                 return 0;
         }
-        for (size_t i = 0; i < images->n_parked; i++)
-                first &= strcmp(images->parked[i].container->image_id, container->image_id) != 0;
-        if (array_reserve(&images->parked, &images->parked_capacity, images->n_parked + 1, sizeof(Parked)) < 0) {
+        if (array_insert_gap(&images->parked, &images->n_parked, &images->parked_capacity, at, sizeof(Parked)) < 0) {
                 container_free(container);
                 return -ENOMEM;
         }
-        images->parked[images->n_parked++] = (Parked) { .container = container };
+        images->parked[at].container = container;
         return first;
 }
 
 static Container *unpark(Images *images, size_t at) {
         Container *container = images->parked[at].container;
 
-        images->parked[at] = images->parked[--images->n_parked];
+        array_remove(&images->parked, &images->n_parked, at, sizeof(Parked));
+        if (images->n_parked == 0) { /* as large as the first list: not needed any more */
+                free(TAKE_PTR(images->parked));
+                images->parked_capacity = 0;
+        }
         return container;
 }
 
+/* The last one, so that the others stay where they are: there can be very many. */
 Container *images_take_parked(Images *images, const char *image_id) {
-        for (size_t i = 0; i < images->n_parked; i++)
-                if (strcmp(images->parked[i].container->image_id, image_id) == 0)
-                        return unpark(images, i);
-        return NULL;
+        size_t first = find_first_parked(images, image_id), end = images->n_parked;
+
+        if (!waits_for(images, first, image_id))
+                return NULL;
+        if (!waits_for(images, end - 1, image_id))
+                for (end = first; waits_for(images, end, image_id);)
+                        end++;
+        return unpark(images, end - 1);
 }
 
 bool images_try_again(Images *images, const char *image_id) {
         bool again = false;
 
-        for (size_t i = 0; i < images->n_parked; i++)
-                if (strcmp(images->parked[i].container->image_id, image_id) == 0)
-                        again |= ++images->parked[i].attempts < IMAGE_ATTEMPTS;
+        for (size_t i = find_first_parked(images, image_id); waits_for(images, i, image_id); i++)
+                again |= ++images->parked[i].attempts < IMAGE_ATTEMPTS;
         return again;
 }
 

@@ -279,8 +279,8 @@ static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *a
 /* What cannot be asked for now is with the next pass, which looks at all of it. */
 static void sweep_changed_flows(Kernel *kernel) {
         static const Elements nothing;
-        int r = sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_actual(kernel->model),
-                            model_desired(kernel->model));
+        int r = sweep_flows(kernel, kernel->flows_suspect ? &nothing : model_before(kernel->model),
+                            model_after(kernel->model));
 
         if (is_news(&kernel->flows_error, r))
                 log_event(LOG_WARNING, MESSAGE_FLOWS_FAILED, NULL,
@@ -308,7 +308,7 @@ static void count_batch(Kernel *kernel, const Plan *plan) {
 
 /* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
 static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
-        const Plan whole = { .add = *model_desired(kernel->model) };
+        const Plan whole = { .add = *model_after(kernel->model) };
         const Plan *applied = rebuild ? &whole : plan;
         int r, on, off;
 
@@ -322,7 +322,7 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         }
         if (rebuild || !plan_is_empty(plan))
                 count_batch(kernel, applied);
-        on = links_set_localnet(kernel->localnet_suspect ? model_desired(kernel->model) : &plan->add, kernel->paths);
+        on = links_set_localnet(kernel->localnet_suspect ? model_after(kernel->model) : &plan->add, kernel->paths);
         take_localnet_errors(kernel, on, off);
         if (!rebuild && plan_is_empty(plan) && !kernel->flows_suspect)
                 return 0;
@@ -338,6 +338,11 @@ static void find_paths(Kernel *kernel) {
                           "Cannot look up the routes to containers: %s; trying again", strerror(-r));
 }
 
+/* What went wrong last may have been about any container. */
+static bool must_look_at_all(const Kernel *kernel) {
+        return must_rebuild(kernel) || kernel->flows_suspect || kernel->paths_error < 0 || kernel->localnet_error < 0;
+}
+
 static int reconcile_table(Kernel *kernel) {
         bool rebuild;
         Plan plan;
@@ -348,6 +353,8 @@ static int reconcile_table(Kernel *kernel) {
                 if (r < 0)
                         return r;
         }
+        if (must_look_at_all(kernel))
+                model_touch_all(kernel->model);
         find_paths(kernel);
         r = model_decide(kernel->model, &plan);
         if (r < 0)
@@ -462,12 +469,12 @@ static void remove_table(Kernel *kernel) {
         service_forget_nft();
 }
 
-static void delete_all_flows(Kernel *kernel) {
+static void delete_all_flows(Kernel *kernel, const Elements *actual) {
         static const Elements nothing;
         Elements withdrawn = {};
         int r;
 
-        r = withdrawn_between(model_actual(kernel->model), &nothing, &withdrawn);
+        r = withdrawn_between(actual, &nothing, &withdrawn);
         if (r >= 0)
                 r = sweep_flows(kernel, &nothing, &withdrawn);
         if (r < 0)
@@ -477,15 +484,21 @@ static void delete_all_flows(Kernel *kernel) {
 }
 
 void kernel_withdraw_all(Kernel *kernel) {
-        for (size_t i = 0; i < FAMILIES; i++) {
-                int r = docker_user_remove(kernel->nft, families[i], &kernel->options);
+        Elements actual = {};
+        int r = model_copy_actual(kernel->model, &actual);
 
+        if (r < 0)
+                log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
+                          "Cannot see what belongs to the table, to withdraw that as well: %s", strerror(-r));
+        for (size_t i = 0; i < FAMILIES; i++) {
+                r = docker_user_remove(kernel->nft, families[i], &kernel->options);
                 if (r < 0)
                         log_event(LOG_WARNING, MESSAGE_DOCKER_USER_FAILED, NULL,
                                   "Cannot remove the rule from DOCKER-USER: %s", strerror(-r));
         }
-        links_restore(model_actual(kernel->model), kernel->paths);
+        links_restore(&actual, kernel->paths);
         kernel->paths = paths_free(kernel->paths); /* no wish is fulfilled any more */
         remove_table(kernel);
-        delete_all_flows(kernel);
+        delete_all_flows(kernel, &actual);
+        elements_done(&actual);
 }

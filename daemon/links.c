@@ -8,12 +8,7 @@
 #include "daemon/messages.h"
 
 static bool localnet_is_ours(const Model *model, const char *ifname) {
-        const Elements *actual = model_actual(model);
-
-        for (size_t i = 0; i < actual->count; i++)
-                if (actual->items[i].kind == ELEMENT_LOCALNET && strcmp(actual->items[i].name, ifname) == 0)
-                        return true;
-        return false;
+        return model_has_actual(model, &(Element) { .kind = ELEMENT_LOCALNET, .name = ifname });
 }
 
 /* An error that is an answer: there is no such path, or no such switch (paths.h). Others say that the kernel could not
@@ -70,7 +65,7 @@ static int find_path(const Model *model, Paths *paths, const Record *record, con
 /* At the first failure it ends: each may have waited for the kernel. */
 int links_find_paths(Model *model, Paths *paths, bool localhost) {
         size_t n;
-        Record *const *records = model_records(model, &n);
+        Record *const *records = model_touched(model, &n);
         int r = 0;
 
         for (size_t i = 0; i < n && r >= 0; i++) {
@@ -94,6 +89,12 @@ bool links_keep(Elements *removed) {
         return kept < count;
 }
 
+typedef struct Forgetting {
+        Model *model;
+        const Prefix *prefix;
+        bool any;
+} Forgetting;
+
 static bool forget_path(const Prefix *prefix, const Address *address, RecordPath *path) {
         if (!address_is_set(address) || (address_is_set(&prefix->address) && !prefix_contains(prefix, address)))
                 return false;
@@ -101,16 +102,21 @@ static bool forget_path(const Prefix *prefix, const Address *address, RecordPath
         return true;
 }
 
-bool links_forget_paths(Model *model, const Prefix *prefix) {
-        size_t n;
-        Record *const *records = model_records(model, &n);
-        bool any = false;
+static void forget_paths_of(void *userdata, Record *record) {
+        Forgetting *forgetting = userdata;
+        bool any = forget_path(forgetting->prefix, &record->ipv4, &record->path4);
 
-        for (size_t i = 0; i < n; i++) {
-                any |= forget_path(prefix, &records[i]->ipv4, &records[i]->path4);
-                any |= forget_path(prefix, &records[i]->ipv6, &records[i]->path6);
-        }
-        return any;
+        any |= forget_path(forgetting->prefix, &record->ipv6, &record->path6);
+        if (any)
+                model_touch(forgetting->model, record);
+        forgetting->any |= any;
+}
+
+bool links_forget_paths(Model *model, const Prefix *prefix) {
+        Forgetting forgetting = { .model = model, .prefix = prefix };
+
+        model_visit_addresses(model, prefix, forget_paths_of, &forgetting);
+        return forgetting.any;
 }
 
 void links_forget_departed(Model *model, Paths *paths) {
@@ -128,12 +134,15 @@ void links_forget_departed(Model *model, Paths *paths) {
 }
 
 int links_adopt_hairpin_ports(Model *model, Paths *paths) {
-        const Elements *actual = model_actual(model);
-        int r = 0;
+        Elements actual;
+        int r = model_copy_actual(model, &actual);
 
-        for (size_t i = 0; i < actual->count && r >= 0; i++)
-                if (actual->items[i].kind == ELEMENT_HAIRPIN_PORT && paths_link_exists(paths, actual->items[i].name))
-                        r = model_add_hairpin_port(model, actual->items[i].name);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < actual.count && r >= 0; i++)
+                if (actual.items[i].kind == ELEMENT_HAIRPIN_PORT && paths_link_exists(paths, actual.items[i].name))
+                        r = model_add_hairpin_port(model, actual.items[i].name);
+        elements_done(&actual);
         return r;
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/manager.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +62,7 @@ struct Manager {
         int host_ports_error; /* told when it changes */
         uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
+        char status[STATUS_SIZE]; /* as it was told */
         bool ready;
         bool reloading;
         bool stopping;
@@ -77,7 +79,9 @@ static void manager_update_status(Manager *manager) {
         };
         char status[STATUS_SIZE];
 
-        service_notify_status("%s", status_format(manager->model, &facts, status));
+        status_format(manager->model, &facts, status);
+        if (strcmp(status, manager->status) != 0)
+                service_notify_status("%s", strcpy(manager->status, status));
         metrics_file_update(manager->metrics_file);
 }
 
@@ -127,15 +131,16 @@ static void manager_retry_later(Manager *manager, int error) {
 
 /* Only claims that have no port yet can meet somebody else on it. */
 static void manager_look_at_host_ports(Manager *manager) {
+        unsigned protocols = model_newcomers(manager->model);
         const HostPort *published;
         HostPort *ports;
         size_t n;
         int r;
 
-        if (!model_has_newcomers(manager->model))
+        if (protocols == 0)
                 return;
         published = containers_published(manager->containers, &n);
-        r = hostports_read(published, n, &ports, &n);
+        r = hostports_read(protocols, published, n, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)
@@ -231,6 +236,7 @@ static void on_kernel_changed(void *userdata) {
 static int on_periodic(sd_event_source *source, uint64_t now _unused_, void *userdata) {
         Manager *manager = userdata;
 
+        (void) malloc_trim(0);
         kernel_suspect(manager->kernel);
         manager_mark_dirty(manager);
         metrics_file_update(manager->metrics_file);

@@ -25,15 +25,18 @@ static const char *plural(size_t n) {
 
 /* What stands in the kernel from before: the ports of the address family that has more of them. */
 static size_t ports_in_kernel(const Model *model) {
-        const Elements *actual = model_actual(model);
+        Elements actual;
         size_t v4 = 0, v6 = 0;
 
-        for (size_t i = 0; i < actual->count; i++) {
-                const Element *element = &actual->items[i];
+        if (model_copy_actual(model, &actual) < 0)
+                return 0;
+        for (size_t i = 0; i < actual.count; i++) {
+                const Element *element = &actual.items[i];
 
                 if (element_is_translation(element) || element->kind == ELEMENT_DNAT_BALANCE)
                         *(element->family == AF_INET ? &v4 : &v6) += element->ports.last - element->ports.first + 1u;
         }
+        elements_done(&actual);
         return MAX(v4, v6);
 }
 

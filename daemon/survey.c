@@ -182,7 +182,7 @@ static int look_at_host_ports(Survey *survey) {
         size_t n;
         int r;
 
-        r = hostports_read(survey->published, survey->n_published, &ports, &n);
+        r = hostports_read(PROTOCOLS_ALL, survey->published, survey->n_published, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(survey->model, ports, n);
         return r;
@@ -205,8 +205,8 @@ static int decide(Survey *survey) {
         links_find_paths(survey->model, survey->paths, survey->config->ruleset.localhost);
         r = model_decide(survey->model, &survey->plan);
         if (r >= 0)
-                r = exposures_of_elements(model_actual(survey->model), &survey->actual);
-        return r < 0 ? r : exposures_of_elements(model_desired(survey->model), &survey->desired);
+                r = exposures_of_elements(model_before(survey->model), &survey->actual);
+        return r < 0 ? r : exposures_of_elements(model_after(survey->model), &survey->desired);
 }
 
 /* The daemon. A table that somebody owns has a process behind it, unless it is systemd, which keeps the socket for the

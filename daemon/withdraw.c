@@ -92,11 +92,15 @@ int withdraw_left(int stored_fd) {
 
 static int remember_left(void) {
         Remains remains = {};
+        Elements actual = {};
         int r;
 
         r = remains_look(&remains, -1);
+        if (r >= 0)
+                r = model_copy_actual(remains.model, &actual);
         if (r >= 0 && remains.table != TABLE_ABSENT)
-                r = left_save(LEFT_PATH, model_actual(remains.model));
+                r = left_save(LEFT_PATH, &actual);
+        elements_done(&actual);
         remains_done(&remains);
         return complain(r);
 }

@@ -8,6 +8,9 @@
 
 #include "common/array.h"
 
+/* A long list is read when nothing else is to be done: what is decided goes to the kernel before. */
+#define LISTER_PRIORITY (SD_EVENT_PRIORITY_IDLE + 50)
+
 static int on_row(void *userdata, const char *text, size_t size) {
         _cleanup_(container_freep) Container *container = NULL;
         Lister *lister = userdata;
@@ -112,6 +115,7 @@ int lister_start(Lister *lister) {
                          &(HttpOptions) {
                                  .path = path,
                                  .timeout = lister->link->times.list,
+                                 .priority = LISTER_PRIORITY,
                                  .body = on_body,
                                  .done = on_done,
                                  .userdata = lister,

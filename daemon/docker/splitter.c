@@ -60,21 +60,31 @@ void line_splitter_done(LineSplitter *splitter) {
         text_buffer_done(&splitter->line);
 }
 
+/* Bytes of a string from here on that are neither its end nor an escape: most of a list is such. */
+static size_t plain_bytes(const char *data, size_t size) {
+        size_t i = 0;
+
+        while (i < size && data[i] != '"' && data[i] != '\\')
+                i++;
+        return i;
+}
+
 /* Bytes until the object's end, with it, or all of them if it ends later; *ret_ended says which. */
 static size_t scan_object(ArraySplitter *splitter, const char *data, size_t size, bool *ret_ended) {
         for (size_t i = 0; i < size; i++) {
-                char c = data[i];
-
-                if (splitter->escaped)
+                if (splitter->in_string && !splitter->escaped) {
+                        i += plain_bytes(data + i, size - i);
+                        if (i == size)
+                                break;
+                        splitter->escaped = data[i] == '\\';
+                        splitter->in_string = splitter->escaped;
+                } else if (splitter->escaped)
                         splitter->escaped = false;
-                else if (splitter->in_string) {
-                        splitter->escaped = c == '\\';
-                        splitter->in_string = c != '"';
-                } else if (c == '"')
+                else if (data[i] == '"')
                         splitter->in_string = true;
-                else if (c == '{' || c == '[')
+                else if (data[i] == '{' || data[i] == '[')
                         splitter->depth++;
-                else if ((c == '}' || c == ']') && --splitter->depth == 0) {
+                else if ((data[i] == '}' || data[i] == ']') && --splitter->depth == 0) {
                         *ret_ended = true;
                         return i + 1;
                 }

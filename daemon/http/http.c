@@ -213,8 +213,16 @@ static int on_time(_unused_ sd_event_source *source, _unused_ uint64_t time, voi
         return 0;
 }
 
+/* A connection that is kept serves requests of all kinds, one after the other. */
+static bool set_priority(CURL *easy, sd_event_source *source) {
+        HttpRequest *request = NULL;
+
+        return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request) == CURLE_OK && request &&
+               sd_event_source_set_priority(source, request->options.priority) >= 0;
+}
+
 /* CURLMOPT_SOCKETFUNCTION: socket_data is the socket's event source. */
-static int on_socket_wanted(_unused_ CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
+static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
         uint32_t events = ((what & CURL_POLL_IN) ? EPOLLIN : 0) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0);
         sd_event_source *source = socket_data;
         Http *http = userdata;
@@ -224,10 +232,10 @@ static int on_socket_wanted(_unused_ CURL *easy, curl_socket_t fd, int what, voi
                 return 0;
         }
         if (source)
-                return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
+                return sd_event_source_set_io_events(source, events) >= 0 && set_priority(easy, source) ? 0 : -1;
         if (sd_event_add_io(http->event, &source, fd, events, on_socket_ready, http) < 0)
                 return -1;
-        if (curl_multi_assign(http->multi, fd, source) != CURLM_OK) {
+        if (!set_priority(easy, source) || curl_multi_assign(http->multi, fd, source) != CURLM_OK) {
                 (void) sd_event_source_disable_unref(source);
                 return -1;
         }
@@ -248,8 +256,8 @@ static int on_timer_wanted(_unused_ CURLM *multi, long milliseconds, void *userd
 static int http_add_sources(Http *http) {
         int r;
 
-        r = sd_event_add_time(http->event, &http->timer, CLOCK_MONOTONIC, 0, MICROSECONDS_PER_MILLISECOND, on_time,
-                              http);
+        /* Exact: each request begins with a time limit of 0 milliseconds. */
+        r = sd_event_add_time(http->event, &http->timer, CLOCK_MONOTONIC, 0, 1, on_time, http);
         if (r >= 0)
                 r = sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
         if (r >= 0)

@@ -19,9 +19,9 @@ static bool is_escaped(const char *text, const char *at) {
 }
 
 static void replace_nul_escapes(char *text, size_t size) {
-        char *at = text;
+        char *at = memchr(text, '\\', size);
 
-        while ((at = memmem(at, size - (size_t) (at - text), NUL_ESCAPE, strlen(NUL_ESCAPE)))) {
+        while (at && (at = memmem(at, size - (size_t) (at - text), NUL_ESCAPE, strlen(NUL_ESCAPE)))) {
                 if (!is_escaped(text, at))
                         memcpy(at, REPLACEMENT_ESCAPE, strlen(REPLACEMENT_ESCAPE));
                 at += strlen(NUL_ESCAPE);

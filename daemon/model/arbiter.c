@@ -21,6 +21,14 @@ static int address_use_compare(const void *a, const void *b) {
         return address_compare(((const AddressUse *) a)->address, ((const AddressUse *) b)->address);
 }
 
+/* In the same order always: which of them is named must not depend on how many others there are. */
+static int address_use_compare_all(const void *a, const void *b) {
+        int r = address_use_compare(a, b);
+
+        return r != 0 ? r : strcmp(((const AddressUse *) a)->record->container->id,
+                                   ((const AddressUse *) b)->record->container->id);
+}
+
 static size_t record_address_uses(Record *record, AddressUse uses[static 2]) {
         size_t n = 0;
 
@@ -54,7 +62,7 @@ static int find_duplicate_addresses(Record *const *records, size_t n_records) {
                 return -ENOMEM;
         for (size_t i = 0; i < n_records; i++)
                 n += record_address_uses(records[i], uses + n);
-        qsort(uses, n, sizeof(*uses), address_use_compare);
+        qsort(uses, n, sizeof(*uses), address_use_compare_all);
         for (size_t i = 1; i < n; i++) {
                 if (address_use_compare(&uses[i - 1], &uses[i]) != 0)
                         continue;
@@ -94,14 +102,19 @@ static int compare_ports(const void *a, const void *b) {
         return (int) x->host_ports.first - (int) y->host_ports.first;
 }
 
+static int compare_age(const void *a, const void *b) {
+        const Candidate *x = a, *y = b;
+        int r = record_compare_age(x->record, y->record);
+
+        return r != 0 ? r : (x->claim > y->claim) - (x->claim < y->claim);
+}
+
 static int compare_precedence(const void *a, const void *b) {
         const Candidate *x = a, *y = b;
-        int r;
 
         if (x->claim->holds != y->claim->holds)
                 return x->claim->holds ? -1 : 1;
-        r = record_compare_age(x->record, y->record);
-        return r != 0 ? r : (x->claim > y->claim) - (x->claim < y->claim);
+        return compare_age(a, b);
 }
 
 static bool records_balance_alike(const Candidate *a, const Candidate *b) {
@@ -120,6 +133,28 @@ static ClaimReason candidate_refusal(const Candidate *candidate, const Candidate
         return records_balance_alike(holder, candidate) ? REASON_NONE : REASON_BALANCE_DIFFERS;
 }
 
+/* Why the candidate cannot have its host port beside the first n, and who of them is in its way. */
+static ClaimReason find_obstacle(const Candidate *candidate, const Candidate *holders, size_t n, const Record **ret) {
+        ClaimReason reason = REASON_NONE;
+
+        for (size_t i = 0; i < n && reason == REASON_NONE; i++) {
+                reason = candidate_refusal(candidate, &holders[i]);
+                *ret = holders[i].record;
+        }
+        return reason;
+}
+
+/* Of several who are in the way the oldest is named, whoever held what before: the next decision says the same. */
+static void name_obstacles(Candidate *cluster, size_t n, size_t n_holders) {
+        qsort(cluster, n_holders, sizeof(*cluster), compare_age);
+        for (size_t i = n_holders; i < n; i++) {
+                Claim *claim = cluster[i].claim;
+
+                claim->state = CLAIM_CONFLICT;
+                claim->reason = find_obstacle(&cluster[i], cluster, n_holders, &claim->other);
+        }
+}
+
 /* Gives the ports of a cluster to its candidates by precedence. */
 static void cluster_decide(Candidate *cluster, size_t n) {
         size_t taken = 0;
@@ -129,19 +164,14 @@ static void cluster_decide(Candidate *cluster, size_t n) {
         qsort(cluster, n, sizeof(*cluster), compare_precedence);
         for (size_t i = 0; i < n; i++) {
                 const Candidate candidate = cluster[i];
-                ClaimReason reason = REASON_NONE;
-                size_t k;
+                const Record *other;
 
-                for (k = 0; k < taken && reason == REASON_NONE; k++)
-                        reason = candidate_refusal(&candidate, &cluster[k]);
-                if (reason == REASON_NONE) {
-                        cluster[taken++] = candidate;
+                if (find_obstacle(&candidate, cluster, taken, &other) != REASON_NONE)
                         continue;
-                }
-                candidate.claim->state = CLAIM_CONFLICT;
-                candidate.claim->reason = reason;
-                candidate.claim->other = cluster[k - 1].record;
+                cluster[i] = cluster[taken];
+                cluster[taken++] = candidate;
         }
+        name_obstacles(cluster, n, taken);
 }
 
 /* Candidates sorted by port fall into clusters: no port of one is a port of another. */

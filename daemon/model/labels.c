@@ -58,13 +58,20 @@ static const char *label_parse(const ContainerLabel *label, LabelParser parse, L
         return parse(label->value, labels);
 }
 
-static void set_problem(Labels *labels, const ContainerLabel *label, const char *expected) {
-        char shown[64];
+/* The first stays. Returns 0 or -ENOMEM. */
+static int set_problem(Labels *labels, const char *problem) {
+        if (labels->problem)
+                return 0;
+        labels->problem = strdup(problem);
+        return labels->problem ? 0 : -ENOMEM;
+}
 
-        if (*labels->problem)
-                return;
-        snprintf(labels->problem, sizeof(labels->problem), "%s=%s: expected %s", label->key,
+static int set_label_problem(Labels *labels, const ContainerLabel *label, const char *expected) {
+        char shown[64], problem[LABEL_PROBLEM_SIZE];
+
+        snprintf(problem, sizeof(problem), "%s=%s: expected %s", label->key,
                  text_escape(label->value, strlen(label->value), shown, sizeof(shown)), expected);
+        return set_problem(labels, problem);
 }
 
 int labels_read(const Container *container, const Policy *policy, Labels *ret) {
@@ -81,10 +88,10 @@ int labels_read(const Container *container, const Policy *policy, Labels *ret) {
                 if (expected == limits_no_memory)
                         r = -ENOMEM;
                 else if (expected)
-                        set_problem(&labels, label, expected);
+                        r = set_label_problem(&labels, label, expected);
         }
-        if (container->labels_dropped && !*labels.problem)
-                strcpy(labels.problem, "expected at most 32 labels that begin with calico.expose");
+        if (r >= 0 && container->labels_dropped)
+                r = set_problem(&labels, "expected at most 32 labels that begin with calico.expose");
         if (r >= 0 && labels.limits.n_interfaces == 0 && policy->n_interfaces > 0)
                 r = limits_set_interfaces(&labels.limits, policy->interfaces, policy->n_interfaces);
         if (r < 0) {
@@ -97,6 +104,8 @@ int labels_read(const Container *container, const Policy *policy, Labels *ret) {
 
 void labels_done(Labels *labels) {
         limits_done(&labels->limits);
+        free(labels->problem);
+        labels->problem = NULL;
 }
 
 bool label_is_known(const char *key) {

@@ -19,9 +19,9 @@ typedef struct Labels {
         Limits limits;
         bool healthy; /* calico.expose.when=healthy */
         bool balance; /* calico.expose.mode=balance */
-        /* Why one of them cannot be obeyed ("" if all can): then nothing of the container may be exposed, for a limit
+        /* Why one of them cannot be obeyed (NULL if all can): then nothing of the container may be exposed, for a limit
          * that was meant would be missing. */
-        char problem[LABEL_PROBLEM_SIZE];
+        char *problem;
 } Labels;
 
 /* Reads them all; labels that came from the image count only where the policy says so. Returns 0 or -ENOMEM. */

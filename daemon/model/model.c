@@ -5,32 +5,11 @@
 #include <string.h>
 
 #include "common/array.h"
-#include "daemon/model/arbiter.h"
 #include "daemon/model/desired.h"
 #include "daemon/model/exposure.h"
-#include "daemon/model/names.h"
+#include "daemon/model/model-inside.h"
 #include "daemon/model/remember.h"
-#include "daemon/model/withdrawn.h"
-
-typedef struct RecordArray {
-        Record **items;
-        size_t count, capacity;
-} RecordArray;
-
-struct Model {
-        const Policy *policy;
-        HostPort *host_ports; /* sorted */
-        size_t n_host_ports;
-        RecordArray records; /* sorted by ID */
-        RecordArray departed;
-        Attachments attachments;
-        Attachment *replaced; /* records may still point to them: the departed, and all until model_attach() */
-        bool attachments_changed;
-        Elements actual, desired;
-        Names *names;         /* of actual, desired, and the hairpin ports */
-        Elements hairpin_ports; /* ELEMENT_HAIRPIN_PORT, sorted */
-        Elements forgotten;     /* ELEMENT_WITHDRAWN that the next plan drops */
-};
+#include "daemon/model/tally.h"
 
 int model_new(const Policy *policy, Model **ret) {
         _cleanup_(model_freep) Model *model = calloc(1, sizeof(*model));
@@ -38,6 +17,7 @@ int model_new(const Policy *policy, Model **ret) {
         if (!model || !(model->names = names_new()))
                 return -ENOMEM;
         model->policy = policy;
+        model->all = true;
         *ret = TAKE_PTR(model);
         return 0;
 }
@@ -60,15 +40,28 @@ static void forget_replaced(Model *model) {
 Model *model_free(Model *model) {
         if (!model)
                 return NULL;
+        model_abandon_decision(model);
         record_array_clear(&model->records);
         record_array_clear(&model->departed);
         free(model->records.items);
         free(model->departed.items);
+        while (model->orphans) {
+                Carried *orphan = model->orphans;
+
+                model->orphans = orphan->next;
+                carried_free(orphan);
+        }
+        free(model->touched.items);
+        free(model->scope.items);
+        index_done(&model->index);
+        shares_done(&model->shares);
+        elements_done(&model->policy_elements);
+        elements_done(&model->withdrawn);
         attachments_done(&model->attachments);
         forget_replaced(model);
         elements_done(&model->actual);
-        elements_done(&model->desired);
         elements_done(&model->hairpin_ports);
+        elements_done(&model->changed_hairpin_ports);
         elements_done(&model->forgotten);
         names_free(model->names);
         free(model->host_ports);
@@ -128,8 +121,12 @@ int model_set_policy(Model *model, const Policy *policy) {
                         record_free(renewed[--n]);
                 return -ENOMEM;
         }
+        model_touch_all(model);
         for (size_t i = 0; i < n; i++) {
+                model_take_out(model, model->records.items[i]);
+                renewed[i]->carried = TAKE_PTR(model->records.items[i]->carried);
                 record_free(model->records.items[i]);
+                model_take_in(model, renewed[i]);
                 model->records.items[i] = renewed[i];
         }
         model->policy = policy;
@@ -140,31 +137,58 @@ static int compare_host_ports(const void *a, const void *b) {
         return host_port_compare(a, b);
 }
 
+static bool host_ports_equal(const HostPort *a, const HostPort *b) {
+        return host_port_compare(a, b) == 0 && a->family == b->family && address_compare(&a->address, &b->address) == 0 &&
+               strcmp(a->user, b->user) == 0;
+}
+
+static bool host_ports_are(const Model *model, const HostPort *ports, size_t n_ports) {
+        if (n_ports != model->n_host_ports)
+                return false;
+        for (size_t i = 0; i < n_ports; i++)
+                if (!host_ports_equal(&ports[i], &model->host_ports[i]))
+                        return false;
+        return true;
+}
+
+/* Those that are touched already need not be looked for, and mostly there are no others. */
+static void touch_newcomers(Model *model) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < model->touched.count; i++)
+                n += tally_newcomers(&model->touched.items[i]->tally);
+        for (size_t i = 0; i < model->records.count && n < tally_newcomers(&model->sum) && !model->all; i++)
+                if (tally_newcomers(&model->records.items[i]->tally) > 0)
+                        model_touch(model, model->records.items[i]);
+}
+
 void model_set_host_ports(Model *model, HostPort *ports, size_t n_ports) {
         if (n_ports > 1)
                 qsort(ports, n_ports, sizeof(*ports), compare_host_ports);
+        if (!host_ports_are(model, ports, n_ports))
+                touch_newcomers(model);
         free(model->host_ports);
         model->host_ports = ports;
         model->n_host_ports = n_ports;
 }
 
-bool model_has_newcomers(const Model *model) {
-        for (size_t i = 0; i < model->records.count; i++) {
-                const Record *record = model->records.items[i];
+/* Records that were changed in place are counted with the next decision only. */
+unsigned model_newcomers(const Model *model) {
+        Tally sum = model->all ? (Tally) {} : model->sum;
+        unsigned protocols = 0;
 
-                for (size_t k = 0; k < record->n_claims && record->waiting == REASON_NONE; k++)
-                        if (!record->claims[k].refused && !record->claims[k].holds)
-                                return true;
+        for (size_t i = 0; i < model->records.count && model->all; i++) {
+                Tally tally = tally_of(model->records.items + i, 0);
+
+                tally_add(&sum, &tally);
         }
-        return false;
+        for (unsigned i = 0; i < PROTOCOLS; i++)
+                protocols |= sum.newcomers[i] > 0 ? 1u << i : 0;
+        return protocols;
 }
 
 bool model_waits_for_host_ports(const Model *model) {
-        for (size_t i = 0; i < model->records.count; i++)
-                for (size_t k = 0; k < model->records.items[i]->n_claims; k++)
-                        if (model->records.items[i]->claims[k].reason == REASON_HOST_PORT)
-                                return true;
-        return false;
+        return model->sum.host_port_waits > 0;
 }
 
 /* Who does not know how healthy a container is says nothing new by that. */
@@ -187,12 +211,23 @@ int model_put(Model *model, Container *container) {
                 return -ENOMEM;
         record_settle(model, record, known ? model->records.items[at] : NULL);
         if (known) {
+                model_take_out(model, model->records.items[at]);
+                record->carried = TAKE_PTR(model->records.items[at]->carried);
                 record_free(model->records.items[at]);
         } else if (array_insert_gap(&model->records.items, &model->records.count, &model->records.capacity, at,
                                     sizeof(record)) < 0)
                 return -ENOMEM;
+        model_take_in(model, record);
         model->records.items[at] = TAKE_PTR(record);
         return 1;
+}
+
+/* What the kernel has for it is to be taken away. */
+static void adopt_orphan(Model *model, Record *record) {
+        if (!record->carried)
+                return;
+        record->carried->next = model->orphans;
+        model->orphans = TAKE_PTR(record->carried);
 }
 
 bool model_remove(Model *model, const char *id) {
@@ -203,6 +238,8 @@ bool model_remove(Model *model, const char *id) {
         if (!locate(model, id, &at))
                 return false;
         record = model->records.items[at];
+        model_take_out(model, record);
+        adopt_orphan(model, record);
         array_remove(&model->records.items, &model->records.count, at, sizeof(record));
         if (array_reserve(&departed->items, &departed->capacity, departed->count + 1, sizeof(record)) < 0)
                 record_free(record); /* only its farewell in the log is lost */
@@ -264,13 +301,22 @@ void model_forget_attachments(Model *model) {
         model->attachments.count = 0;
 }
 
+static bool attach(Model *model, Record *record) {
+        const Address ipv4 = record->ipv4, ipv6 = record->ipv6;
+
+        if (!record_attach(record, &model->attachments))
+                return false;
+        model_move(model, record, &ipv4, &ipv6);
+        return true;
+}
+
 bool model_attach(Model *model) {
         bool changed = false;
 
         if (!model->attachments_changed)
                 return false;
         for (size_t i = 0; i < model->records.count; i++)
-                changed |= record_attach(model->records.items[i], &model->attachments);
+                changed |= attach(model, model->records.items[i]);
         model->attachments_changed = false;
         if (model->departed.count == 0)
                 forget_replaced(model);
@@ -308,21 +354,74 @@ int model_set_actual(Model *model, const Elements *actual) {
                 return r;
         elements_done(&model->actual);
         model->actual = copy;
+        model->read = true;
+        model_touch_all(model);
         return 0;
-}
-
-const Elements *model_actual(const Model *model) {
-        return &model->actual;
 }
 
 static int compare_element(const void *key, const void *item) {
         return element_compare(key, item);
 }
 
-static bool elements_contain(const Elements *elements, const Element *element) {
+bool elements_contain(const Elements *elements, const Element *element) {
         size_t at = array_lower_bound(element, elements->items, elements->count, sizeof(*element), compare_element);
 
         return at < elements->count && element_compare(element, &elements->items[at]) == 0;
+}
+
+static int append_carried(const Carried *carried, Elements *to) {
+        int r = 0;
+
+        for (size_t i = 0; i < carried->own.count && r >= 0; i++)
+                r = elements_append(to, &carried->own.items[i]);
+        return r;
+}
+
+static int append_all(const Elements *elements, Elements *to) {
+        int r = 0;
+
+        for (size_t i = 0; i < elements->count && r >= 0; i++)
+                r = elements_append(to, &elements->items[i]);
+        return r;
+}
+
+static int collect_actual(const Model *model, Elements *to) {
+        int r;
+
+        if (model->read)
+                return append_all(&model->actual, to);
+        r = append_all(&model->policy_elements, to);
+        for (size_t i = 0; i < model->records.count && r >= 0; i++)
+                if (model->records.items[i]->carried)
+                        r = append_carried(model->records.items[i]->carried, to);
+        for (const Carried *orphan = model->orphans; orphan && r >= 0; orphan = orphan->next)
+                r = append_carried(orphan, to);
+        for (size_t i = 0; i < model->shares.count && r >= 0; i++)
+                if (model->shares.items[i]->present)
+                        r = elements_append(to, &model->shares.items[i]->element);
+        return r < 0 ? r : append_all(&model->withdrawn, to);
+}
+
+int model_copy_actual(const Model *model, Elements *ret) {
+        Elements copy = {};
+        int r = collect_actual(model, &copy);
+
+        if (r < 0) {
+                elements_done(&copy);
+                return r;
+        }
+        elements_sort(&copy);
+        *ret = copy;
+        return 0;
+}
+
+bool model_has_actual(const Model *model, const Element *element) {
+        const Share *share;
+
+        if (model->read)
+                return elements_contain(&model->actual, element);
+        share = shares_find(&model->shares, element);
+        return share && share->present;
 }
 
 int model_get_exposures(const Model *model, const Record *record, const Claim *claim, Exposures *ret) {
@@ -377,151 +476,52 @@ int model_adopt_holders(Model *model) {
         return MIN(r, 0);
 }
 
+static int change_hairpin_port(Model *model, const Element *port) {
+        return elements_append(&model->changed_hairpin_ports, port);
+}
+
 int model_add_hairpin_port(Model *model, const char *port) {
         Element element = { .kind = ELEMENT_HAIRPIN_PORT, .name = names_intern(model->names, port) };
+        Elements *ports = &model->hairpin_ports;
+        size_t at;
         int r;
 
         if (!element.name)
                 return -ENOMEM;
-        if (elements_contain(&model->hairpin_ports, &element))
+        at = array_lower_bound(&element, ports->items, ports->count, sizeof(element), compare_element);
+        if (at < ports->count && element_compare(&element, &ports->items[at]) == 0)
                 return 0;
-        r = elements_append(&model->hairpin_ports, &element);
-        elements_sort(&model->hairpin_ports);
+        r = change_hairpin_port(model, &element);
+        if (r >= 0)
+                r = array_insert_gap(&ports->items, &ports->count, &ports->capacity, at, sizeof(element));
+        if (r >= 0)
+                ports->items[at] = element;
         return r;
 }
 
 void model_remove_hairpin_port(Model *model, const char *port) {
+        const Element element = { .kind = ELEMENT_HAIRPIN_PORT, .name = port };
         Elements *ports = &model->hairpin_ports;
+        size_t at = array_lower_bound(&element, ports->items, ports->count, sizeof(element), compare_element);
 
-        for (size_t i = 0; i < ports->count; i++)
-                if (strcmp(ports->items[i].name, port) == 0) {
-                        array_remove(&ports->items, &ports->count, i, sizeof(*ports->items));
-                        return;
-                }
+        if (at == ports->count || element_compare(&element, &ports->items[at]) != 0)
+                return;
+        if (change_hairpin_port(model, &ports->items[at]) < 0)
+                model_touch_all(model);
+        array_remove(&ports->items, &ports->count, at, sizeof(element));
 }
 
 int model_forget_withdrawn(Model *model, const Element *withdrawn) {
         return elements_append(&model->forgotten, withdrawn);
 }
 
-/* What is withdrawn just now, for the second time, has new flows. */
-static bool is_forgotten(const Model *model, const Element *withdrawn) {
-        return elements_contain(&model->forgotten, withdrawn) && elements_contain(&model->actual, withdrawn);
-}
-
-/* They sort behind all others. */
-static int append_withdrawn(const Model *model, Elements *desired) {
-        Elements withdrawn;
-        int r;
-
-        r = withdrawn_between(&model->actual, desired, &withdrawn);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < withdrawn.count && r >= 0; i++)
-                if (!is_forgotten(model, &withdrawn.items[i]))
-                        r = elements_append(desired, &withdrawn.items[i]);
-        elements_done(&withdrawn);
-        return r;
-}
-
-static int collect_desired(const Model *model, Desired *desired) {
-        int r;
-
-        r = desired_add_policy(desired, model->policy);
-        for (size_t i = 0; i < model->records.count && r >= 0; i++)
-                r = desired_add_record(desired, model->records.items[i]);
-        for (size_t i = 0; i < model->hairpin_ports.count && r >= 0; i++)
-                r = elements_append(&desired->elements, &model->hairpin_ports.items[i]);
-        if (r >= 0)
-                r = desired_settle(desired);
-        return r < 0 ? r : append_withdrawn(model, &desired->elements);
-}
-
-int model_decide(Model *model, Plan *ret) {
-        Desired desired = { .names = model->names };
-        int r;
-
-        elements_sort(&model->forgotten);
-        r = arbiter_decide(model->records.items, model->records.count, model->host_ports, model->n_host_ports);
-        if (r >= 0)
-                r = collect_desired(model, &desired);
-        if (r >= 0) {
-                elements_done(&model->desired);
-                model->desired = desired.elements;
-                desired.elements = (Elements) {};
-                r = plan_make(&model->actual, &model->desired, ret);
-        }
-        desired_done(&desired);
-        return r;
-}
-
-const Elements *model_desired(const Model *model) {
-        return &model->desired;
-}
-
-/* Interfaces and networks come and go: names that nothing uses any more are dropped by moving the others. */
-static void renew_names(Model *model) {
-        _cleanup_(names_freep) Names *names = names_new();
-        Elements actual = {}, ports = {};
-
-        if (names && elements_copy(&model->actual, names, &actual) >= 0 &&
-            elements_copy(&model->hairpin_ports, names, &ports) >= 0) {
-                elements_done(&model->actual);
-                elements_done(&model->hairpin_ports);
-                model->actual = actual;
-                model->hairpin_ports = ports;
-                names_free(model->names);
-                model->names = TAKE_PTR(names);
-                return;
-        }
-        elements_done(&actual);
-        elements_done(&ports);
-}
-
-enum { NAMES_SPARE = 1024 }; /* names that may be stale before the pool is renewed */
-
-void model_commit(Model *model) {
-        elements_done(&model->actual);
-        model->actual = model->desired;
-        model->desired = (Elements) {};
-        elements_done(&model->forgotten);
-        if (names_count(model->names) > model->records.count * 2 + NAMES_SPARE)
-                renew_names(model);
-}
-
-/* A port that several containers balance is one port. */
-static bool is_counted_elsewhere(const Model *model, size_t at, const Claim *claim) {
-        if (!model->records.items[at]->labels.balance)
-                return false;
-        for (size_t i = 0; i < at; i++) {
-                const Record *record = model->records.items[i];
-
-                for (size_t k = 0; k < record->n_claims && record->labels.balance; k++)
-                        if (record->claims[k].state == CLAIM_EXPOSED &&
-                            entry_same_host_side(&record->claims[k].entry, &claim->entry))
-                                return true;
-        }
-        return false;
-}
-
 void model_count(const Model *model, ModelCounts *ret) {
-        ModelCounts counts = {};
+        ModelCounts counts = {
+                .exposed_ports = model->sum.ports,
+                .exposed_containers = model->sum.containers,
+        };
 
-        for (size_t i = 0; i < model->records.count; i++) {
-                const Record *record = model->records.items[i];
-                bool exposed = false;
-
-                for (size_t k = 0; k < record->n_claims; k++) {
-                        const Claim *claim = &record->claims[k];
-
-                        counts.claims[claim->state]++;
-                        if (claim->state == CLAIM_EXPOSED) {
-                                exposed = true;
-                                if (!is_counted_elsewhere(model, i, claim))
-                                        counts.exposed_ports += port_range_count(claim->entry.host_ports);
-                        }
-                }
-                counts.exposed_containers += exposed;
-        }
+        for (size_t i = 0; i < _CLAIM_STATE_MAX; i++)
+                counts.claims[i] = model->sum.claims[i];
         *ret = counts;
 }

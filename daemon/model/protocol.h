@@ -19,6 +19,17 @@ const char *protocol_to_string(Protocol protocol);
 /* The first `size` bytes of text, in any case as Docker takes them; _PROTOCOL_INVALID if it is none of these. */
 Protocol protocol_from_string(const char *text, size_t size);
 
+/* Sets of them, one bit each. */
+enum { PROTOCOLS = 3, PROTOCOLS_ALL = (1 << PROTOCOLS) - 1 };
+
+static inline unsigned protocol_index(Protocol protocol) {
+        return protocol == PROTOCOL_TCP ? 0 : protocol == PROTOCOL_UDP ? 1 : 2;
+}
+
+static inline unsigned protocol_bit(Protocol protocol) {
+        return 1u << protocol_index(protocol);
+}
+
 /* An inclusive range of ports in host byte order; a single port has first == last. */
 typedef struct PortRange {
         uint16_t first;

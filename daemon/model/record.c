@@ -7,6 +7,7 @@
 
 #include "common/array.h"
 #include "common/text.h"
+#include "daemon/model/carried.h"
 
 enum { SHOWN_NAME_SIZE = 128, SHOWN_ENTRY_SIZE = 96 };
 
@@ -72,7 +73,7 @@ static void claim_refuse(Claim *claim, ClaimState state, ClaimReason reason) {
 
 static void claim_judge(const Record *record, Claim *claim, const ContainerLabel *label, const Policy *policy) {
         claim_refuse(claim, CLAIM_INVALID, entry_invalid(record, claim));
-        if (!claim->refused && *record->labels.problem)
+        if (!claim->refused && record->labels.problem)
                 claim_refuse(claim, CLAIM_INVALID, REASON_LABEL);
         if (!claim->refused)
                 claim_refuse(claim, CLAIM_DENIED, entry_denied(&claim->entry, label, policy));
@@ -348,6 +349,7 @@ Record *record_free(Record *record) {
         free(record->name);
         labels_done(&record->labels);
         container_free(record->container);
+        carried_free(record->carried);
         free(record);
         return NULL;
 }

@@ -123,6 +123,17 @@ typedef struct RecordPath {
         bool localnet; /* route_localnet on ifname is ours to switch on, as 127.0.0.1 needs it */
 } RecordPath;
 
+/* What model.h counts of a record. */
+typedef struct Tally {
+        unsigned claims[_CLAIM_STATE_MAX];
+        unsigned ports;      /* exposed; a range counts each of its ports */
+        unsigned containers; /* 1 if any is */
+        unsigned newcomers[PROTOCOLS]; /* claims that could be exposed and do not hold their port yet */
+        unsigned host_port_waits;
+} Tally;
+
+typedef struct Carried Carried; /* carried.h */
+
 struct Record {
         Container *container;
         char *name; /* the container's, escaped for showing and cut */
@@ -141,6 +152,13 @@ struct Record {
         RecordPath path4, path6;
         bool introduced; /* what is said of the container itself was said */
         bool doubted;    /* Docker could not be asked whether this still holds */
+
+        /* The model's. */
+        Carried *carried; /* what the kernel has for it; NULL: nothing */
+        Tally tally;
+        bool touched;    /* among the records that the next decision begins with */
+        bool scoped;     /* among those that the decision under way is about, */
+        size_t scope_at; /* and where */
 };
 
 /* Takes the container over, on success and failure alike. Returns NULL if there is no memory. */

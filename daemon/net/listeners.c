@@ -137,11 +137,11 @@ static int listeners_ask(Netlink *netlink, uint8_t family, const struct Question
         return r == -ENOENT && question->optional ? 0 : r;
 }
 
-static int listeners_ask_all(Netlink *netlink, Listeners *listeners) {
+static int listeners_ask_all(Netlink *netlink, unsigned protocols, Listeners *listeners) {
         const uint8_t families[] = { AF_INET, AF_INET6 };
 
         for (size_t i = 0; i < ELEMENTSOF(questions); i++)
-                for (size_t k = 0; k < ELEMENTSOF(families); k++) {
+                for (size_t k = 0; k < ELEMENTSOF(families) && (protocols & protocol_bit(questions[i].protocol)); k++) {
                         int r = listeners_ask(netlink, families[k], &questions[i], listeners);
 
                         if (r < 0)
@@ -150,7 +150,7 @@ static int listeners_ask_all(Netlink *netlink, Listeners *listeners) {
         return 0;
 }
 
-int listeners_read(Listeners *ret) {
+int listeners_read(unsigned protocols, Listeners *ret) {
         _cleanup_(netlink_close) Netlink netlink = NETLINK_CLOSED;
         _cleanup_(listeners_done) Listeners listeners = {};
         int r;
@@ -158,7 +158,7 @@ int listeners_read(Listeners *ret) {
         r = netlink_open(NETLINK_SOCK_DIAG, &netlink);
         if (r < 0)
                 return r;
-        r = listeners_ask_all(&netlink, &listeners);
+        r = listeners_ask_all(&netlink, protocols, &listeners);
         if (r < 0)
                 return r;
         *ret = listeners;

@@ -33,9 +33,10 @@ typedef struct Listeners {
         size_t capacity;
 } Listeners;
 
-/* Asks the kernel, which answers at once. Returns 0 or negative errno (-ENOENT: the kernel has no sock_diag for TCP or
+/* Asks the kernel for the protocols of a set (protocol_bit()); it answers at once, unless it must load a module first to
+ * be able to: for what nobody needs it should not be asked. Returns 0 or negative errno (-ENOENT: the kernel has no sock_diag for TCP or
  * UDP; SCTP may be missing). */
-int listeners_read(Listeners *ret);
+int listeners_read(unsigned protocols, Listeners *ret);
 void listeners_done(Listeners *listeners);
 
 /* Adds what one answer of the kernel says, which may be several addresses (SCTP). Returns 0, -EBADMSG, -ENOMEM. */

@@ -12,29 +12,21 @@
 
 static int apply_rebuild(NftSocket *nft, const RulesetOptions *options, const Plan *plan, bool table_exists,
                          bool owner) {
-        Batch batch;
-        int r;
+        Batch *batch = nft_socket_begin(nft);
 
-        nft_socket_begin(nft, &batch);
         if (table_exists)
-                encode_delete_table(&batch);
-        encode_skeleton(&batch, options, owner);
-        encode_add_elements(&batch, options, &plan->add);
-        r = nft_socket_commit(nft, &batch);
-        batch_done(&batch);
-        return r;
+                encode_delete_table(batch);
+        encode_skeleton(batch, options, owner);
+        encode_add_elements(batch, options, &plan->add);
+        return nft_socket_commit(nft);
 }
 
 static int apply_changes(NftSocket *nft, const RulesetOptions *options, const Plan *plan) {
-        Batch batch;
-        int r;
+        Batch *batch = nft_socket_begin(nft);
 
-        nft_socket_begin(nft, &batch);
-        encode_remove_elements(&batch, &plan->remove);
-        encode_add_elements(&batch, options, &plan->add);
-        r = nft_socket_commit(nft, &batch);
-        batch_done(&batch);
-        return r;
+        encode_remove_elements(batch, &plan->remove);
+        encode_add_elements(batch, options, &plan->add);
+        return nft_socket_commit(nft);
 }
 
 int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, bool rebuild, bool table_exists) {
@@ -54,12 +46,9 @@ int nft_apply(NftSocket *nft, const RulesetOptions *options, const Plan *plan, b
 }
 
 int nft_delete_table(NftSocket *nft) {
-        Batch batch;
         int r;
 
-        nft_socket_begin(nft, &batch);
-        encode_delete_table(&batch);
-        r = nft_socket_commit(nft, &batch);
-        batch_done(&batch);
+        encode_delete_table(nft_socket_begin(nft));
+        r = nft_socket_commit(nft);
         return r == -ENOENT ? 0 : r;
 }

@@ -8,11 +8,24 @@
 
 #include "common/array.h"
 
+/* Enough for most. */
+#define BATCH_KEEP (2 * BATCH_MESSAGE_ROOM)
+
+/* The kernel's zero pages: those that are never written to cost nothing. */
+static char *batch_allocate(Batch *batch) {
+        batch->data = calloc(1, BATCH_KEEP);
+        batch->capacity = batch->data ? BATCH_KEEP : 0;
+        batch->error = batch->data ? 0 : -ENOMEM;
+        return batch->data;
+}
+
 /* What is behind the last message is zero: libmnl (before 1.0.5) leaves the padding of attributes as it was, and what
  * the kernel gets is to be what we wrote, and nothing that was in memory before. */
 static char *reserve_message(Batch *batch) {
         size_t had = batch->capacity;
 
+        if (had == 0 && batch->error == 0)
+                return batch_allocate(batch);
         if (batch->error == 0)
                 batch->error = array_reserve(&batch->data, &batch->capacity, batch->size + BATCH_MESSAGE_ROOM, 1);
         if (batch->error < 0)
@@ -21,14 +34,19 @@ static char *reserve_message(Batch *batch) {
         return batch->data + batch->size;
 }
 
-void batch_begin(Batch *batch, uint32_t sequence) {
+static void batch_start(Batch *batch, uint32_t sequence) {
         char *room;
 
-        *batch = (Batch) { .first_sequence = sequence, .next_sequence = sequence };
+        batch->first_sequence = batch->next_sequence = sequence;
         room = reserve_message(batch);
         if (!room)
                 return;
         batch->size += nftnl_batch_begin(room, batch->next_sequence++)->nlmsg_len;
+}
+
+void batch_begin(Batch *batch, uint32_t sequence) {
+        *batch = (Batch) {};
+        batch_start(batch, sequence);
 }
 
 struct nlmsghdr *batch_message(Batch *batch, uint16_t type, uint16_t family, uint16_t flags) {
@@ -59,6 +77,21 @@ int batch_end(Batch *batch) {
         last->nlmsg_flags |= NLM_F_ACK;
         batch->size += nftnl_batch_end(room, batch->next_sequence++)->nlmsg_len;
         return 0;
+}
+
+void batch_restart(Batch *batch, uint32_t sequence) {
+        /* After a failure it is not known how far the last message went. */
+        if (batch->error < 0)
+                batch_done(batch);
+        else if (batch->size > 0)
+                memset(batch->data, 0, batch->size);
+        *batch = (Batch) { .data = batch->data, .capacity = batch->capacity };
+        batch_start(batch, sequence);
+}
+
+void batch_trim(Batch *batch) {
+        if (batch->capacity > BATCH_KEEP)
+                batch_done(batch);
 }
 
 void batch_done(Batch *batch) {

@@ -38,4 +38,10 @@ void batch_put(Batch *batch, const struct nlmsghdr *message);
  * kernel gives none before 6.13). Returns 0 or what failed: -ENOMEM, -EMSGSIZE, -ENODATA where it is empty. */
 int batch_end(Batch *batch);
 
+/* Begins another with the memory of this one, which may be all zero or at any stage. */
+void batch_restart(Batch *batch, uint32_t sequence);
+
+/* It was sent: gives memory back that few batches need. */
+void batch_trim(Batch *batch);
+
 void batch_done(Batch *batch);

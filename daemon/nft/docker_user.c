@@ -100,17 +100,13 @@ static void put_insert(Batch *batch, uint16_t family, struct nftnl_rule *rule) {
 
 /* Deletes ours but for the first `keep`, and puts one at the top if `insert` is not NULL. */
 static int commit(NftSocket *nft, uint16_t family, const ChainView *view, size_t keep, struct nftnl_rule *insert) {
-        Batch batch;
-        int r;
+        Batch *batch = nft_socket_begin(nft);
 
-        nft_socket_begin(nft, &batch);
         for (size_t i = keep; i < view->n_handles; i++)
-                put_delete(&batch, family, view->handles[i]);
+                put_delete(batch, family, view->handles[i]);
         if (insert)
-                put_insert(&batch, family, insert);
-        r = nft_socket_commit(nft, &batch);
-        batch_done(&batch);
-        return r;
+                put_insert(batch, family, insert);
+        return nft_socket_commit(nft);
 }
 
 typedef enum Work {

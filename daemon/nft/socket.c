@@ -23,6 +23,7 @@ struct NftSocket {
         uint32_t port;
         uint32_t sequence; /* of the next message */
         bool shared;
+        Batch batch; /* used again and again */
         char buffer[NFNL_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
@@ -84,6 +85,7 @@ NftSocket *nft_socket_free(NftSocket *nft) {
         if (!nft)
                 return NULL;
         (void) close_fd(nft->fd);
+        batch_done(&nft->batch);
         free(nft);
         return NULL;
 }
@@ -181,18 +183,23 @@ static int collect_verdict(NftSocket *nft, const Batch *batch) {
         }
 }
 
-void nft_socket_begin(const NftSocket *nft, Batch *batch) {
-        batch_begin(batch, nft->sequence);
+Batch *nft_socket_begin(NftSocket *nft) {
+        batch_restart(&nft->batch, nft->sequence);
+        return &nft->batch;
 }
 
-int nft_socket_commit(NftSocket *nft, Batch *batch) {
+int nft_socket_commit(NftSocket *nft) {
+        Batch *batch = &nft->batch;
         int r = batch_end(batch);
 
         if (r < 0)
                 return r;
         nft->sequence = batch->next_sequence;
         r = send_afresh(nft, batch->data, batch->size);
-        return r < 0 ? r : collect_verdict(nft, batch);
+        if (r >= 0)
+                r = collect_verdict(nft, batch);
+        batch_trim(batch);
+        return r;
 }
 
 typedef struct Answer {

@@ -16,12 +16,12 @@ uint32_t nft_socket_port(const NftSocket *nft);
 /* True where tables are to be made without an owner. */
 bool nft_socket_is_shared(const NftSocket *nft);
 
-/* Begins a transaction for nft_socket_commit(). */
-void nft_socket_begin(const NftSocket *nft, Batch *batch);
+/* Begins a transaction for nft_socket_commit(), one at a time: the batch is the socket's own. */
+Batch *nft_socket_begin(NftSocket *nft);
 
-/* Ends the batch, sends it, and waits for the verdict. The error is that of the first message that failed (or of the
+/* Ends that batch, sends it, and waits for the verdict. The error is that of the first message that failed (or of the
  * batch itself); nothing was applied then. -ETIMEDOUT, -ENOBUFS: there is no telling whether it was. */
-int nft_socket_commit(NftSocket *nft, Batch *batch);
+int nft_socket_commit(NftSocket *nft);
 
 /* Called for each message of an answer; 0 or negative errno. */
 typedef int (*NftMessageHandler)(const struct nlmsghdr *message, void *userdata);

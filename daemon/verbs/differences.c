@@ -140,7 +140,7 @@ static bool is_planned(const Plan *plan, const Element *element) {
 
 /* The table says that it is on, for us; so it must be. */
 static int compare_localnet(const Survey *survey, Differences *differences) {
-        const Elements *desired = model_desired(survey->model);
+        const Elements *desired = model_after(survey->model);
         int r = 0;
 
         for (size_t i = 0; i < desired->count && r >= 0; i++) {

@@ -72,7 +72,7 @@ bool differences_flow_is_stale(const Survey *survey, const FlowIndex *withdrawn,
 }
 
 static int collect_withdrawn(const Survey *survey, FlowIndex *ret) {
-        const Elements *actual = model_actual(survey->model);
+        const Elements *actual = model_before(survey->model);
         _cleanup_free_ FlowFilter *filters = calloc(actual->count + 1, sizeof(*filters));
         size_t n = 0;
 

@@ -91,7 +91,7 @@ int process_find_listener(const HostPort *port, Process *ret) {
         _cleanup_(listeners_done) Listeners listeners = {};
         int r;
 
-        r = listeners_read(&listeners);
+        r = listeners_read(PROTOCOLS_ALL, &listeners);
         if (r < 0)
                 return r;
         r = -ENOENT;

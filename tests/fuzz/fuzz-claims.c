@@ -352,7 +352,7 @@ static void story_decide(Story *story) {
         check_counts(story->model);
         table_check_plan(&plan);
         plan_done(&plan);
-        table_check_elements(model_desired(story->model));
+        table_check_elements(model_after(story->model));
         model_commit(story->model);
         model_forget_departed(story->model);
 
@@ -370,6 +370,7 @@ static void story_restart(Story *story) {
         Model *old = story->model;
         size_t n;
         Record *const *records = model_records(old, &n);
+        Elements actual;
         Plan plan;
 
         CHECK(model_new(&story->policy, &story->model) == 0);
@@ -377,7 +378,9 @@ static void story_restart(Story *story) {
                 story->container = fuzz_must(container_copy(records[i]->container));
                 container_end(story);
         }
-        CHECK(model_set_actual(story->model, model_actual(old)) == 0);
+        CHECK(model_copy_actual(old, &actual) == 0);
+        CHECK(model_set_actual(story->model, &actual) == 0);
+        elements_done(&actual);
         CHECK(model_adopt_holders(story->model) == 0);
         story_give_host_ports(story);
         CHECK(model_decide(story->model, &plan) == 0);

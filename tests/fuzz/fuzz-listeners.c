@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         fake_kernel_for_each(input, try_message);
         fake_kernel_begin(input, NULL);
-        if (listeners_read(&listeners) == 0)
+        if (listeners_read(PROTOCOLS_ALL, &listeners) == 0)
                 for (size_t i = 0; i < listeners.count; i++)
                         check_listener(&listeners.items[i]);
         listeners_done(&listeners);

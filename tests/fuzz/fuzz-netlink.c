@@ -88,16 +88,13 @@ static void ask_nft(void) {
 
 static void commit_nft(void) {
         _cleanup_(nft_socket_freep) NftSocket *nft = NULL;
-        Batch batch;
         int r;
 
         CHECK(nft_socket_new(&nft) == 0);
-        nft_socket_begin(nft, &batch);
-        encode_delete_table(&batch);
-        r = nft_socket_commit(nft, &batch);
+        encode_delete_table(nft_socket_begin(nft));
+        r = nft_socket_commit(nft);
         CHECK(r <= 0);
         CHECK(n_requests == 3 || (n_requests == 0 && r < 0)); /* the batch's begin, the message, its end */
-        batch_done(&batch);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

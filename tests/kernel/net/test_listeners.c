@@ -72,7 +72,7 @@ static int listening(Fixture *fixture, const char *text, uint16_t port, bool onl
 
 static void read_all(Fixture *fixture) {
         listeners_done(&fixture->listeners);
-        assert_int_equal(listeners_read(&fixture->listeners), 0);
+        assert_int_equal(listeners_read(PROTOCOLS_ALL, &fixture->listeners), 0);
 }
 
 static int compare_host_ports(const void *a, const void *b) {
@@ -86,7 +86,7 @@ static uint16_t met_by(const char *entry) {
         uint16_t met = 0;
         size_t n;
 
-        assert_int_equal(hostports_read(NULL, 0, &ports, &n), 0);
+        assert_int_equal(hostports_read(PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
         if (n > 1)
                 qsort(ports, n, sizeof(*ports), compare_host_ports);
         assert_int_equal(arbiter_decide(&record, 1, ports, n), 0);

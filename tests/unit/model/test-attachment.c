@@ -224,6 +224,7 @@ static void test_which_network(void **state _unused_) {
 /* The daemon is killed, and finds the datastore away when it comes back. */
 static void test_remembered(void **state _unused_) {
         _cleanup_(model_freep) Model *before = new_model(ATTACHMENTS_KNOWN), *model = new_model(ATTACHMENTS_UNKNOWN);
+        Elements actual;
 
         put(before, 1, "e1", "192.168.0.1", "web");
         put(before, 3, "e3", "192.168.0.3", "");
@@ -233,7 +234,9 @@ static void test_remembered(void **state _unused_) {
         assert_int_equal(model_put(before, on_none(5, "85")), 1);
         decide(before);
 
-        assert_int_equal(model_set_actual(model, model_actual(before)), 0);
+        assert_int_equal(model_copy_actual(before, &actual), 0);
+        assert_int_equal(model_set_actual(model, &actual), 0);
+        elements_done(&actual);
         assert_int_equal(model_put(model, on_none(1, "80,8000-8010:9000-9010")), 1);
         /* One that came later, and claims the same; 5 has gone, and its address is another's. */
         assert_int_equal(model_put(model, on_none(2, "80")), 1);

@@ -17,23 +17,43 @@ static size_t settle(Model *model) {
 
         assert_int_equal(model_decide(model, &plan), 0);
         changed = plan.remove.count + plan.add.count;
-        assert_int_equal(model_actual(model)->count - plan.remove.count + plan.add.count, model_desired(model)->count);
+        assert_int_equal(model_before(model)->count - plan.remove.count + plan.add.count, model_after(model)->count);
         plan_done(&plan);
         model_commit(model);
         return changed;
 }
 
+static Elements actual_of(const Model *model) {
+        Elements actual;
+
+        assert_int_equal(model_copy_actual(model, &actual), 0);
+        return actual;
+}
+
 /* The old flows of all that was withdrawn are gone. Returns how much was. */
 static size_t forget_withdrawn(Model *model) {
-        const Elements *actual = model_actual(model);
+        _cleanup_(elements_done) Elements actual = actual_of(model);
         size_t n = 0;
 
-        for (size_t i = 0; i < actual->count; i++)
-                if (actual->items[i].kind == ELEMENT_WITHDRAWN) {
-                        assert_int_equal(model_forget_withdrawn(model, &actual->items[i]), 0);
+        for (size_t i = 0; i < actual.count; i++)
+                if (actual.items[i].kind == ELEMENT_WITHDRAWN) {
+                        assert_int_equal(model_forget_withdrawn(model, &actual.items[i]), 0);
                         n++;
                 }
         return n;
+}
+
+static size_t count_actual(const Model *model) {
+        _cleanup_(elements_done) Elements actual = actual_of(model);
+
+        return actual.count;
+}
+
+/* A daemon that starts after another finds what that left. */
+static void hand_over(const Model *before, Model *after) {
+        _cleanup_(elements_done) Elements actual = actual_of(before);
+
+        assert_int_equal(model_set_actual(after, &actual), 0);
 }
 
 static Model *model_make(void) {
@@ -77,7 +97,7 @@ static void test_put_and_remove(void **state _unused_) {
         assert_int_equal(settle(model), 7 + 2);
         assert_int_equal(forget_withdrawn(model), 2); /* both families */
         assert_int_equal(settle(model), 2);
-        assert_int_equal(model_actual(model)->count, POLICY_ELEMENTS);
+        assert_int_equal(count_actual(model), POLICY_ELEMENTS);
 }
 
 /* What was withdrawn is remembered until its flows are gone, also by the daemon that comes next; unless it is exposed
@@ -91,7 +111,7 @@ static void test_withdrawn_is_remembered(void **state _unused_) {
         drop(before, 2);
         drop(before, 3);
         settle(before);
-        assert_int_equal(model_set_actual(after, model_actual(before)), 0);
+        hand_over(before, after);
         assert_int_equal(settle(after), 0);
         put(after, build_on_bridge(3, "81"));
         assert_int_equal(settle(after), 7 + 2);
@@ -102,6 +122,7 @@ static void test_withdrawn_is_remembered(void **state _unused_) {
 
 /* Gone, come and gone again before the flows of the first time were: those of the second must not be forgotten. */
 static void test_withdrawn_twice(void **state _unused_) {
+        _cleanup_(elements_done) Elements actual = {};
         _cleanup_(model_freep) Model *model = model_make();
 
         put(model, build_on_bridge(2, "80"));
@@ -111,8 +132,9 @@ static void test_withdrawn_twice(void **state _unused_) {
         put(model, build_on_bridge(2, "80"));
         settle(model);
         drop(model, 2);
-        for (size_t i = 0; i < model_actual(model)->count; i++) {
-                Element late = model_actual(model)->items[i];
+        actual = actual_of(model);
+        for (size_t i = 0; i < actual.count; i++) {
+                Element late = actual.items[i];
 
                 if (late.kind != ELEMENT_DNAT)
                         continue;
@@ -183,7 +205,7 @@ static void test_holder_survives_restart(void **state _unused_) {
         settle(before);
         assert_int_equal(find(before, 5)->claims[0].state, CLAIM_EXPOSED);
 
-        assert_int_equal(model_set_actual(after, model_actual(before)), 0);
+        hand_over(before, after);
         put(after, build_on_bridge(2, "80"));
         put(after, build_on_bridge(5, "80,443"));
         assert_int_equal(model_adopt_holders(after), 0);
@@ -193,6 +215,7 @@ static void test_holder_survives_restart(void **state _unused_) {
 }
 
 static void test_hairpin_ports(void **state _unused_) {
+        _cleanup_(elements_done) Elements actual = {};
         _cleanup_(model_freep) Model *model = model_make();
 
         assert_int_equal(model_add_hairpin_port(model, "veth1"), 0);
@@ -201,7 +224,8 @@ static void test_hairpin_ports(void **state _unused_) {
         assert_int_equal(settle(model), 2);
         model_remove_hairpin_port(model, "veth1");
         assert_int_equal(settle(model), 1);
-        assert_string_equal(model_actual(model)->items[0].name, "veth0");
+        actual = actual_of(model);
+        assert_string_equal(actual.items[0].name, "veth0");
 }
 
 /* Networks that come and go leave no names behind, and none that is in use is lost. */
@@ -226,7 +250,7 @@ static void test_names_are_renewed(void **state _unused_) {
         forget_withdrawn(model);
         settle(model);
         assert_int_equal(settle(model), 0);
-        assert_int_equal(model_actual(model)->count, 8 + POLICY_ELEMENTS);
+        assert_int_equal(count_actual(model), 8 + POLICY_ELEMENTS);
 }
 
 static void test_policy_changes(void **state _unused_) {
@@ -411,10 +435,8 @@ static void random_step(Model *model, uint32_t *seed) {
 
 static void history(uint32_t seed) {
         _cleanup_(model_freep) Model *model = model_make();
-        Elements kernel = {};
+        Elements kernel = actual_of(model), actual;
 
-        for (size_t i = 0; i < model_actual(model)->count; i++)
-                assert_int_equal(elements_append(&kernel, &model_actual(model)->items[i]), 0);
         for (unsigned step = 0; step < STEPS; step++) {
                 Plan plan;
 
@@ -423,11 +445,13 @@ static void history(uint32_t seed) {
                         continue;
                 assert_int_equal(model_decide(model, &plan), 0);
                 apply(&kernel, &plan);
-                check_same(&kernel, model_desired(model));
                 check_no_overlap(model);
                 check_conflicts_are_real(model);
                 plan_done(&plan);
                 model_commit(model);
+                actual = actual_of(model);
+                check_same(&kernel, &actual);
+                elements_done(&actual);
                 assert_int_equal(settle(model), 0);
                 if (random_next(&seed) % 2 == 0)
                         forget_withdrawn(model);
@@ -465,7 +489,7 @@ static void test_order_does_not_matter(void **state _unused_) {
                 plan_done(&plan);
                 assert_int_equal(model_decide(backward, &plan), 0);
                 plan_done(&plan);
-                check_same(model_desired(forward), model_desired(backward));
+                check_same(model_after(forward), model_after(backward));
         }
 }
 

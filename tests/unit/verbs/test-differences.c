@@ -30,11 +30,9 @@ static TestSurvey *carried_out(const char *expose) {
 }
 
 static Elements copy_actual(const TestSurvey *test) {
-        const Elements *actual = model_actual(test->survey.model);
-        Elements copy = {};
+        Elements copy;
 
-        for (size_t i = 0; i < actual->count; i++)
-                assert_int_equal(elements_append(&copy, &actual->items[i]), 0);
+        assert_int_equal(model_copy_actual(test->survey.model, &copy), 0);
         return copy;
 }
 
@@ -112,7 +110,7 @@ static void test_every_kind_is_told(void **state _unused_) {
         }
         assert_int_equal(model_add_hairpin_port(test->survey.model, "veth1"), 0);
         test_survey_decide(test);
-        desired = model_desired(test->survey.model);
+        desired = model_after(test->survey.model);
         for (size_t i = 0; i < desired->count; i++)
                 told[desired->items[i].kind] = true;
         for (size_t i = 0; i < _ELEMENT_KIND_MAX; i++)

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the kernel says of the map dnat4 (and commits at all), heard in this network namespace. */
+typedef struct Heard {
+        size_t added, deleted; /* elements of dnat4 */
+        size_t commits;        /* of a process whose name is calico-exposed */
+        int64_t last;          /* when an element was heard of last */
+} Heard;
+
+/* Ends the process where it cannot. */
+int monitor_open(void);
+/* Adds what waits, without blocking. */
+void monitor_read(int fd, Heard *heard);
