@@ -5,6 +5,7 @@ One etcd serves all tests of this file, each with a clean tree.
 """
 
 import contextlib
+import json
 import pathlib
 import signal
 import time
@@ -500,6 +501,8 @@ def test_explain(running):
     assert "Its profile is cal: the first in Calico's record of its endpoint.\n" in out
     assert f"Profile {OWN} in Calico's datastore allows port 80/tcp. It is needed by others, too " \
         "(host/endpoint): node9/e9.\n" in out
+    claim, = json.loads(running.status_of("explain", "web", "--json")[1])["claims"]
+    assert claim["profile"] == OWN and claim["profile_rule"] == "in_place" and not claim["reason"]
     hand = running.run_alone("hand", "81")
     assert "To change, for the entry \"81\": connect it to a network" in running.status_of("explain", "hand")[1]
     running.etcd.put_endpoint(NODE, "e1", [FIRST], container=hand, state="inactive")
