@@ -263,6 +263,7 @@ def test_a_bad_reload_keeps_the_old_one(machine):
         reload_config(machine, "[Expose]\nPorts=9000-9999\nLocalhost=maybe",
                       "The configuration stays as it was: "
                       f"{CONFIG}:3: Localhost: expected yes or no")
+        machine.await_status("The configuration file is bad since ")
         await_claim(machine.start("other", expose="9443:80"), "denied", "see Ports=")
         await_claim(machine.start("same", expose="8081:80"), "exposed")
         assert connection.ask().name == "web"

@@ -48,6 +48,16 @@ def test_what_was_refused_is_a_warning(machine):
     assert len(said) == 1 and "23-22" in said[0]
 
 
+def test_what_waits_for_ever_is_a_warning(machine):
+    """Somebody has to make it anew; one that may get an address yet is none."""
+    machine.start("in-vain", expose="8084:81", network="host", ports=["8099"])
+    machine.start("lonely", expose="8085:80", network="none")
+    await_claim(machine.container("in-vain"), "waiting")
+    await_claim(machine.container("lonely"), "waiting")
+    said = [line for line in warnings(machine) if line.startswith(("in-vain: ", "lonely: "))]
+    assert len(said) == 1 and said[0].startswith('in-vain: entry "8084:81" waits: ')
+
+
 def test_a_container_in_a_loop_does_not_flood_the_journal(machine):
     machine.start("loop", expose="8083:80,no-port")
     for _ in range(8):
