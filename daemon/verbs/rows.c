@@ -38,18 +38,25 @@ static void fill_rule(Row *row, const ClaimFacts *facts) {
                 snprintf(row->reason, sizeof(row->reason), "profile rule %s: %s", row->rule, facts->rule.reason);
 }
 
-static int add_claim(const Survey *survey, const Record *record, const Claim *claim, Rows *rows) {
-        Row row = { .record = record, .claim = claim };
+int row_of_claim(const Survey *survey, const Record *record, const Claim *claim, Row *ret) {
         ClaimFacts facts;
         int r;
 
         r = survey_get_facts(survey, record, claim, &facts);
         if (r < 0)
                 return r;
-        row.state = facts.state;
-        snprintf(row.reason, sizeof(row.reason), "%s", facts.reason);
-        fill_rule(&row, &facts);
-        return rows_append(rows, &row);
+        *ret = (Row) { .record = record, .claim = claim, .state = facts.state };
+        snprintf(ret->reason, sizeof(ret->reason), "%s", facts.reason);
+        fill_rule(ret, &facts);
+        return 0;
+}
+
+static int add_claim(const Survey *survey, const Record *record, const Claim *claim, Rows *rows) {
+        Row row;
+        int r;
+
+        r = row_of_claim(survey, record, claim, &row);
+        return r < 0 ? r : rows_append(rows, &row);
 }
 
 static int add_claims(const Survey *survey, Rows *rows) {

@@ -22,6 +22,9 @@ typedef struct Row {
         char profile[CLAIM_REASON_SIZE];   /* that allows it, or is to; fit to be shown */
 } Row;
 
+/* Returns 0 or -ENOMEM. */
+int row_of_claim(const Survey *survey, const Record *record, const Claim *claim, Row *ret);
+
 typedef struct Rows {
         Row *items; /* by host port, then protocol, address and container; what could not be parsed at the end */
         size_t count;

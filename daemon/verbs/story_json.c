@@ -94,15 +94,9 @@ static bool add_claims(cJSON *report, const Survey *survey, const Record *record
         bool complete = array;
 
         for (size_t i = 0; record && i < record->n_claims && complete; i++) {
-                Row row = { .record = record, .claim = &record->claims[i] };
-                ClaimFacts facts;
+                Row row;
 
-                complete = survey_get_facts(survey, record, row.claim, &facts) >= 0;
-                if (!complete)
-                        break;
-                row.state = facts.state;
-                snprintf(row.reason, sizeof(row.reason), "%s", facts.reason);
-                complete = row_append_json(array, &row);
+                complete = row_of_claim(survey, record, &record->claims[i], &row) >= 0 && row_append_json(array, &row);
         }
         return complete;
 }

@@ -5,6 +5,7 @@ One etcd serves all tests of this file, each with a clean tree.
 """
 
 import contextlib
+import json
 import pathlib
 import signal
 import time
@@ -115,7 +116,7 @@ def test_other_networks_are_none_of_its_business(running):
 def test_joined_by_hand(running):
     """The record comes, changes and goes, and Docker says nothing of it."""
     web = running.run_alone("web")
-    running.process.await_line('web: waits entry "80": the container has no network, and Calico')
+    running.process.await_line('web: entry "80" waits: the container has no network, and Calico')
     running.etcd.put_endpoint(NODE, "e1", [FIRST], container=web)
     running.await_open(80, FIRST, "e1", container=web)
     running.process.await_line("web: exposed 80/tcp -> 192.168.0.20 port 80 (Calico's endpoint, profile none)")
@@ -239,7 +240,7 @@ def test_bad_records(running, name):
     before = running.etcd.keys(f"/calico/v1/host/{NODE}")
     running.process.await_line("Calico's record of endpoint e1 of container ")
     running.process.await_line(f"Calico's record of endpoint {plugin} cannot be read: ")
-    running.process.await_line('hand: waits entry "81": Calico\'s record of the container\'s endpoint '
+    running.process.await_line('hand: entry "81" waits: Calico\'s record of the container\'s endpoint '
                                "cannot be read: ")
     running.process.await_line("plugin: 80/tcp is exposed, but the rule for port 80/tcp cannot be "
                                "made: the record of the endpoint cannot be read: ")
@@ -500,6 +501,8 @@ def test_explain(running):
     assert "Its profile is cal: the first in Calico's record of its endpoint.\n" in out
     assert f"Profile {OWN} in Calico's datastore allows port 80/tcp. It is needed by others, too " \
         "(host/endpoint): node9/e9.\n" in out
+    claim, = json.loads(running.status_of("explain", "web", "--json")[1])["claims"]
+    assert claim["profile"] == OWN and claim["profile_rule"] == "in_place" and not claim["reason"]
     hand = running.run_alone("hand", "81")
     assert "To change, for the entry \"81\": connect it to a network" in running.status_of("explain", "hand")[1]
     running.etcd.put_endpoint(NODE, "e1", [FIRST], container=hand, state="inactive")
