@@ -284,9 +284,11 @@ static int append_withdrawn(Model *model) {
         r = withdrawn_between(&decision->before, &decision->after, &withdrawn);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < withdrawn.count && r >= 0; i++)
+        for (size_t i = 0; i < withdrawn.count && r >= 0; i++) {
+                withdrawn.items[i].name = ""; /* it has none; what was read has a copy, which goes with the old names */
                 if (!is_forgotten(model, &withdrawn.items[i]))
                         r = elements_append(&decision->withdrawn, &withdrawn.items[i]);
+        }
         elements_done(&withdrawn);
         return r < 0 ? r : append_elements(&decision->after, &decision->withdrawn);
 }

@@ -321,6 +321,14 @@ static void settle_part(Pair *pair, uint32_t *seed) {
         model_forget_departed(pair->part);
 }
 
+/* The table was changed, or may have been: it is read again. */
+static void read_again(const Pair *pair) {
+        _cleanup_(elements_done) Elements actual = {};
+
+        assert_int_equal(model_copy_actual(pair->part, &actual), 0);
+        assert_int_equal(model_set_actual(pair->part, &actual), 0);
+}
+
 static void settle_whole(Pair *pair) {
         _cleanup_(names_freep) Names *names = names_new();
         _cleanup_(elements_done) Elements actual = {}, wanted = {};
@@ -376,6 +384,8 @@ static void history(uint32_t seed, unsigned long *looked, unsigned long *all) {
                 if (pick(&seed, 3) == 0)
                         continue;
                 settle_whole(&pair);
+                if (pick(&seed, 20) == 0)
+                        read_again(&pair);
                 settle_part(&pair, &seed);
                 check_pair(&pair);
                 elements_done(&pair.forgotten);
