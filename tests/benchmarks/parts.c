@@ -47,6 +47,7 @@ static struct {
         Model *model;
         Elements elements;
         NftSocket *nft;
+        Batch batch;
 } work;
 
 /* The event, and the answer to the inspect that follows it. */
@@ -163,12 +164,11 @@ static void decide_one(void) {
 
 static void encode_elements(size_t first, size_t count) {
         const Elements part = { .items = work.elements.items + first, .count = count };
-        Batch batch;
 
-        batch_begin(&batch, 1);
-        encode_add_elements(&batch, &options, &part);
-        must(batch_end(&batch));
-        batch_done(&batch);
+        batch_restart(&work.batch, 1); /* as the socket does */
+        encode_add_elements(&work.batch, &options, &part);
+        must(batch_end(&work.batch));
+        batch_trim(&work.batch);
 }
 
 static void prepare_elements(void) {
@@ -244,6 +244,7 @@ int main(int argc, char *argv[]) {
         part->run(); /* what is loaded and allocated for the first time does not count */
         for (int i = argc > 3 ? atoi(argv[3]) : 1; i > 0; i--)
                 measure_round(part);
+        batch_done(&work.batch);
         elements_done(&work.elements);
         model_free(work.model);
         nft_socket_free(work.nft);
