@@ -13,6 +13,7 @@ bool element_is_shared(ElementKind kind) {
         case ELEMENT_LIMIT:
         case ELEMENT_LIMIT_FROM:
         case ELEMENT_LIMIT_INTERFACE:
+        case ELEMENT_DNAT_LIMIT: /* of a port that several balance */
         case ELEMENT_NEIGHBOURS:
         case ELEMENT_LOCALNET:
         case ELEMENT_HAIRPIN_PORT:

@@ -3,8 +3,8 @@
 
 #include "daemon/model/element.h"
 
-/* The elements that several records may need: a profile's chain, a limit with its sets, the neighbours of a network, the
- * switch of an interface; and the hairpin ports, which the kernel's side asks for. Who needs one is counted. */
+/* The elements that several records may need: a profile's chain, a limit with its sets, the way to it from a port that
+ * several balance, the neighbours of a network, the switch of an interface; and the hairpin ports, which the kernel's side asks for. Who needs one is counted. */
 typedef struct Share {
         Element element;
         unsigned users;

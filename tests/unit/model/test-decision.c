@@ -67,13 +67,15 @@ static void random_labels(Container *container, uint32_t *seed) {
                 { "calico.expose.from", "10.0.0.0/8" },
                 { "calico.expose.from", "10.0.0.0/8,2001:db8::/32" },
                 { "calico.expose.interface", "eth0,eth1" },
-                { "calico.expose.mode", "balance" },
-                { "calico.expose.mode", "balance" },
                 { "calico.expose.profile", "other" },
                 { "calico.expose.when", "healthy" },
         };
         unsigned i = pick(seed, 2 * ELEMENTSOF(labels));
 
+        if (pick(seed, 3) == 0) {
+                build_label(container, "calico.expose.mode", "balance");
+                i /= 4; /* only those who are limited in the same way balance a port */
+        }
         if (i < ELEMENTSOF(labels))
                 build_label(container, labels[i].key, labels[i].value);
 }
