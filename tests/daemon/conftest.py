@@ -13,7 +13,9 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 os.environ.setdefault("CALICO_EXPOSED_BUILD", str(TESTS.parent / "build" / "dev"))
 sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
 
+from calico import CalicoHost  # noqa: E402
 from commits import Commits  # noqa: E402
+from datastore import Etcd  # noqa: E402
 from engine import Engine, Image, Network  # noqa: E402
 from host import Host  # noqa: E402
 from space import Space  # noqa: E402
@@ -21,9 +23,46 @@ from stays import Monitor  # noqa: E402
 
 
 @pytest.fixture
-def space():
+def space(request):
+    """What needs etcd shares its namespaces with all of the module: it takes a second to start."""
+    if "etcd" in request.fixturenames:
+        yield request.getfixturevalue("shared_space")
+        return
     with Space() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def shared_space():
+    with Space() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_etcd(shared_space, tmp_path_factory):
+    pid = shared_space.holder.pid
+    with Etcd(tmp_path_factory.mktemp("etcd"), f"/proc/{pid}/ns/net", shared_space.enter[:2]) as made:
+        yield made
+
+
+@pytest.fixture
+def etcd(shared_etcd):
+    if not shared_etcd.process:
+        shared_etcd.start()
+    for root in ("/calico", "/calico-exposed"):
+        if shared_etcd.keys(root):
+            shared_etcd.delete(root)
+    shared_etcd.put_profile("cal")
+    yield shared_etcd
+    if shared_etcd.process:
+        shared_etcd.thaw()
+
+
+@pytest.fixture
+def node(host, engine, etcd):
+    """Its daemon does not run yet."""
+    engine.state.add_network(Network("none", driver="null", gateway=False))
+    return CalicoHost(host, engine, etcd)
 
 
 @pytest.fixture
