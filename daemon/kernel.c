@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "daemon/flows.h"
+#include "daemon/left.h"
 #include "daemon/links.h"
 #include "daemon/messages.h"
 #include "daemon/model/withdrawn.h"
@@ -231,18 +232,36 @@ static bool must_rebuild(const Kernel *kernel) {
         return kernel->table == TABLE_ABSENT || !kernel->skeleton_intact;
 }
 
-int kernel_start(Kernel *kernel) {
+/* A table that nobody owned may have been flushed while no daemon was there: the new one says again what the last one
+ * had switched, and which flows it had not forgotten yet. */
+static int make_table(Kernel *kernel) {
         static const Plan nothing;
+        _cleanup_(names_freep) Names *names = names_new();
+        Plan left = {};
+        int r;
+
+        if (!names)
+                return -ENOMEM;
+        r = left_load(LEFT_PATH, names, &left.add);
+        if (r >= 0)
+                r = nft_apply(kernel->nft, &kernel->options, &left, true, false);
+        if (r < 0) /* there is no such file, or nothing that a table could hold */
+                r = nft_apply(kernel->nft, &kernel->options, &nothing, true, false);
+        plan_done(&left);
+        return r;
+}
+
+int kernel_start(Kernel *kernel) {
         int r;
 
         service_store_nft(nft_socket_fd(kernel->nft));
         r = read_own_table(kernel);
-        if (r >= 0)
-                r = links_adopt_hairpin_ports(kernel->model, kernel->paths);
-        if (r < 0 || kernel->table != TABLE_ABSENT)
-                return r;
-        r = nft_apply(kernel->nft, &kernel->options, &nothing, true, false);
-        return r < 0 ? r : read_own_table(kernel);
+        if (r >= 0 && kernel->table == TABLE_ABSENT) {
+                r = make_table(kernel);
+                if (r >= 0)
+                        r = read_own_table(kernel);
+        }
+        return r < 0 ? r : links_adopt_hairpin_ports(kernel->model, kernel->paths);
 }
 
 static int sweep_flows(Kernel *kernel, const Elements *before, const Elements *after) {

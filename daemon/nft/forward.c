@@ -160,7 +160,7 @@ static uint16_t kernel_family(const ForwardChain *chain) {
 }
 
 static int look_into_chain(NftSocket *nft, const Rules *passes, ForwardChain *chain) {
-        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         struct nlmsghdr *request =
                 nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETRULE, kernel_family(chain), NLM_F_DUMP, 0);
         Steps steps = { .passes = passes };
@@ -177,7 +177,7 @@ static int look_into_chain(NftSocket *nft, const Rules *passes, ForwardChain *ch
 }
 
 int forward_chains_read(NftSocket *nft, const RulesetOptions *options, ForwardChain **ret, size_t *ret_count) {
-        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+        char buffer[NFT_REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO))) = {};
         struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETCHAIN, NFPROTO_UNSPEC, NLM_F_DUMP, 0);
         ForwardChains chains = {};
         Rules passes = {};

@@ -112,3 +112,22 @@ def test_kill_and_start(engine, shared):
     assert shared.space.table() is None
     shared.start_ready()
     shared.await_right()
+
+
+def is_forwarded(host, interface):
+    return host.space.sysctl(f"net/ipv4/conf/{interface}/route_localnet") == "1"
+
+
+def test_flushed_while_it_was_away(engine, shared):
+    """What it had switched is still its own, and what it had withdrawn is still to be forgotten."""
+    shared.space.run_inside(["mkdir", "/run/calico-exposed"])
+    assert is_forwarded(shared, "docker0")
+    shared.process.kill()
+    shared.after_end(9)
+    shared.forget_stored()
+    shared.space.nft("flush ruleset")
+    process = shared.start_ready()
+    shared.await_right()
+    assert is_forwarded(shared, "docker0")
+    assert process.terminate() == 0
+    assert not is_forwarded(shared, "docker0")
