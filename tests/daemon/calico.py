@@ -16,9 +16,10 @@ ADDRESSES = [f"192.168.0.{number}" for number in range(20, 34)]  # which the eng
 
 
 class CalicoHost:
-    """Its daemon, engine and datastore together."""
+    """Its daemon, engine and datastore together. name: Calico's of this host."""
 
-    def __init__(self, host, engine, etcd):
+    def __init__(self, host, engine, etcd, name=NODE):
+        self.name = name
         self.host = host
         self.engine = engine
         self.etcd = etcd
@@ -32,7 +33,7 @@ class CalicoHost:
 
     def configure(self, reload=False, **keys):
         """Keys of [Profile]; backend="nftables" for none at all."""
-        keys = {"Backend": "calico-v1", "Hostname": NODE, "Endpoints": self.etcd.url, **keys}
+        keys = {"Backend": "calico-v1", "Hostname": self.name, "Endpoints": self.etcd.url, **keys}
         text = "[Profile]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
         path = pathlib.Path(self.host.space.path("/etc/calico-exposed/calico-exposed.conf"))
         path.write_text(text, encoding="utf-8")
@@ -50,15 +51,15 @@ class CalicoHost:
                                     networks=["cal"])
         endpoint = container.endpoints["cal"]
         if record:
-            self.etcd.put_endpoint(NODE, endpoint.id, [address or endpoint.address(4)], profiles)
+            self.etcd.put_endpoint(self.name, endpoint.id, [address or endpoint.address(4)], profiles)
         return endpoint.id
 
     def remove(self, name):
         """With its record, as the plugin does."""
         endpoint = self.engine.state.find(name).endpoints["cal"].id
         self.engine.remove(name)
-        if self.etcd.get(endpoint_key(NODE, endpoint)):
-            self.etcd.delete_endpoint(NODE, endpoint)
+        if self.etcd.get(endpoint_key(self.name, endpoint)):
+            self.etcd.delete_endpoint(self.name, endpoint)
 
     def run_alone(self, name, expose="80", **labels):
         """Without any network of Docker's, for `calicoctl container add`; returns its ID."""
@@ -83,21 +84,21 @@ class CalicoHost:
                    f"{profile} has not {rule}")
 
     def await_member(self, endpoint, profiles, deadline=PROMPT, **where):
-        wait_until(lambda: self.etcd.endpoint_profiles(NODE, endpoint, **where) == profiles,
+        wait_until(lambda: self.etcd.endpoint_profiles(self.name, endpoint, **where) == profiles,
                    deadline, f"{endpoint} has {profiles}")
 
     def await_open(self, port, address, endpoint, deadline=PROMPT, **where):
         """Scope=endpoint: all of it."""
         own = f"calico-exposed-tcp-{port}"
         self.await_sent(port, address, deadline)
-        wait_until(lambda: own in (self.etcd.endpoint_profiles(NODE, endpoint, **where) or ()),
+        wait_until(lambda: own in (self.etcd.endpoint_profiles(self.name, endpoint, **where) or ()),
                    deadline, f"{endpoint} has {own}")
         assert self.etcd.inbound(own) == [allow(port)]
 
     def written(self):
         """All that we may write, with its index: what nobody has written stays equal."""
         return {**self.etcd.keys(PROFILES), **self.etcd.keys(OURS),
-                **self.etcd.keys(f"/calico/v1/host/{NODE}")}
+                **self.etcd.keys(f"/calico/v1/host/{self.name}")}
 
     def await_settled(self, ports=None):
         """All that it wants is in place: the status says nothing else. ports: that are exposed."""

@@ -103,8 +103,9 @@ def commits(space):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """A failure shows what the daemon said, and the table."""
+    """A failure shows what the daemons said, and the tables."""
     report = (yield).get_result()
-    host = item.funcargs.get("host") if hasattr(item, "funcargs") else None
-    if report.failed and host:
-        report.sections.append(("the daemon", host.diagnosis()))
+    arguments = getattr(item, "funcargs", {})
+    for name in ("host", "cluster"):
+        if report.failed and name in arguments:
+            report.sections.append((f"the {name}", arguments[name].diagnosis()))
