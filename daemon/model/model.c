@@ -174,7 +174,8 @@ void model_set_host_ports(Model *model, HostPort *ports, size_t n_ports) {
 
 /* Records that were changed in place are counted with the next decision only. */
 unsigned model_newcomers(const Model *model) {
-        Tally sum = model->all ? (Tally) {} : model->sum;
+        static const Tally nothing = {};
+        Tally sum = model->all ? nothing : model->sum;
         unsigned protocols = 0;
 
         for (size_t i = 0; i < model->records.count && model->all; i++) {

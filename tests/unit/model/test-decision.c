@@ -333,7 +333,7 @@ static void read_again(const Pair *pair) {
 
 static void settle_whole(Pair *pair) {
         _cleanup_(names_freep) Names *names = names_new();
-        _cleanup_(elements_done) Elements actual = {}, wanted = {};
+        _cleanup_(elements_done) Elements actual = {};
         size_t n;
         Plan plan;
 
@@ -343,8 +343,10 @@ static void settle_whole(Pair *pair) {
                 give_host_ports(pair, pair->whole);
         find_paths(pair->whole, pair->paths);
         assert_int_equal(model_decide(pair->whole, &plan), 0);
-        wanted = wanted_elements(pair->whole, pair->policy, &pair->hairpin_ports, names, &actual,
-                                 &pair->forgotten);
+
+        _cleanup_(elements_done) Elements wanted =
+                wanted_elements(pair->whole, pair->policy, &pair->hairpin_ports, names, &actual, &pair->forgotten);
+
         check_same(&wanted, model_after(pair->whole));
         (void) model_decided(pair->whole, &n);
         pair->all += n;

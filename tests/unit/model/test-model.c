@@ -122,7 +122,6 @@ static void test_withdrawn_is_remembered(void **state _unused_) {
 
 /* Gone, come and gone again before the flows of the first time were: those of the second must not be forgotten. */
 static void test_withdrawn_twice(void **state _unused_) {
-        _cleanup_(elements_done) Elements actual = {};
         _cleanup_(model_freep) Model *model = model_make();
 
         put(model, build_on_bridge(2, "80"));
@@ -132,7 +131,9 @@ static void test_withdrawn_twice(void **state _unused_) {
         put(model, build_on_bridge(2, "80"));
         settle(model);
         drop(model, 2);
-        actual = actual_of(model);
+
+        _cleanup_(elements_done) Elements actual = actual_of(model);
+
         for (size_t i = 0; i < actual.count; i++) {
                 Element late = actual.items[i];
 
@@ -215,7 +216,6 @@ static void test_holder_survives_restart(void **state _unused_) {
 }
 
 static void test_hairpin_ports(void **state _unused_) {
-        _cleanup_(elements_done) Elements actual = {};
         _cleanup_(model_freep) Model *model = model_make();
 
         assert_int_equal(model_add_hairpin_port(model, "veth1"), 0);
@@ -224,7 +224,9 @@ static void test_hairpin_ports(void **state _unused_) {
         assert_int_equal(settle(model), 2);
         model_remove_hairpin_port(model, "veth1");
         assert_int_equal(settle(model), 1);
-        actual = actual_of(model);
+
+        _cleanup_(elements_done) Elements actual = actual_of(model);
+
         assert_string_equal(actual.items[0].name, "veth0");
 }
 
