@@ -270,7 +270,7 @@ def test_a_bad_value_makes_all_entries_invalid(machine, label, value, expected):
         said = wait_until(lambda: machine.journal(
             container_id=web.inspect()["Id"], protocol=protocol), 1, "the journal tells")
         assert [entry["CALICO_EXPOSED_STATE"] for entry in said] == ["invalid"]
-        assert said[0]["CALICO_EXPOSED_REASON"] == said[0]["MESSAGE"].partition('": ')[2]
+        assert said[0]["CALICO_EXPOSED_REASON"] == said[0]["MESSAGE"].partition(" is invalid: ")[2]
         assert f"calico.expose.{label}={value}" in said[0]["CALICO_EXPOSED_REASON"]
         assert expected in said[0]["CALICO_EXPOSED_REASON"]
     machine.await_status("2 refused")
