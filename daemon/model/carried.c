@@ -16,10 +16,10 @@ static size_t count_shared(const Elements *elements) {
 
 /* No larger than need be: there is one for each container. */
 static int carried_allocate(Carried *carried, size_t n_shared, size_t n_own) {
-        carried->shares = n_shared > 0 ? calloc(n_shared, sizeof(Share *)) : NULL;
+        carried->shares = calloc(n_shared + 1, sizeof(Share *)); /* nearly all share their profile */
         carried->own.items = n_own > 0 ? calloc(n_own, sizeof(Element)) : NULL;
         carried->own.capacity = n_own;
-        return (n_shared > 0 && !carried->shares) || (n_own > 0 && !carried->own.items) ? -ENOMEM : 0;
+        return !carried->shares || (n_own > 0 && !carried->own.items) ? -ENOMEM : 0;
 }
 
 static Share *take_share(Shares *shares, const Element *element) {
@@ -30,20 +30,28 @@ static Share *take_share(Shares *shares, const Element *element) {
         return share;
 }
 
+/* There is room in both arrays. */
+static int carried_add(Carried *carried, const Element *element, Shares *shares) {
+        Share *share;
+
+        if (!element_is_shared(element->kind))
+                return elements_append(&carried->own, element);
+        share = take_share(shares, element);
+        if (!share)
+                return -ENOMEM;
+        carried->shares[carried->n_shares++] = share;
+        return 0;
+}
+
 Carried *carried_new(const Elements *elements, Shares *shares) {
         size_t n_shared = count_shared(elements);
         Carried *carried = calloc(1, sizeof(*carried));
 
         if (!carried || carried_allocate(carried, n_shared, elements->count - n_shared) < 0)
                 return carried_free(carried);
-        for (size_t i = 0; i < elements->count; i++) {
-                const Element *element = &elements->items[i];
-
-                if (!element_is_shared(element->kind))
-                        carried->own.items[carried->own.count++] = *element;
-                else if (!(carried->shares[carried->n_shares++] = take_share(shares, element)))
+        for (size_t i = 0; i < elements->count; i++)
+                if (carried_add(carried, &elements->items[i], shares) < 0)
                         return carried_free(carried);
-        }
         return carried;
 }
 
