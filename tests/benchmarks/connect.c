@@ -59,7 +59,7 @@ static int compare(const void *a, const void *b) {
 static void connect_all(const char *to, const char *port, size_t count) {
         struct sockaddr_in address = address_of(to, port);
         int64_t *times = calloc(count + 1, sizeof(*times));
-        int64_t start = now_ns();
+        int64_t start = now_ns(), median;
 
         if (!times)
                 errx(1, "no memory");
@@ -74,7 +74,8 @@ static void connect_all(const char *to, const char *port, size_t count) {
         }
         start = now_ns() - start;
         qsort(times, count, sizeof(*times), compare);
-        printf("%.0f %.1f\n", (double) count * 1e9 / (double) start, (double) times[count / 2] / 1000);
+        median = times[count / 2];
+        printf("%.0f %.1f\n", (double) count * 1e9 / (double) start, (double) median / 1000);
         free(times);
 }
 

@@ -236,8 +236,10 @@ int main(int argc, char *argv[]) {
         for (size_t i = 0; i < ELEMENTSOF(all_parts); i++)
                 if (strcmp(all_parts[i].name, argv[2]) == 0)
                         part = &all_parts[i];
-        if (!part)
-                errx(1, "no such part: %s", argv[2]);
+        if (!part) {
+                warnx("no such part: %s", argv[2]);
+                return 1;
+        }
         part->prepare();
         if (part->before)
                 part->before();

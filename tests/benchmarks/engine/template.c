@@ -33,7 +33,7 @@ static void find_marks(Template *template, MarkKind kind) {
         while ((at = memmem(at, template->size - (size_t) (at - template->text), marks[kind], size))) {
                 if (template->n_marks == TEMPLATE_MARKS_MAX)
                         errx(1, "a template has too many marks");
-                template->marks[template->n_marks++] = (Mark) { (size_t) (at - template->text), kind };
+                template->marks[template->n_marks++] = (Mark) { (size_t) (at - template->text), (int) kind };
                 at += size;
         }
 }
