@@ -68,6 +68,7 @@ def test_damage(engine, running, commits, name):
         count = len(commits.all)
         running.space.nft(DAMAGE[name])
         wait_until(lambda: is_as_before(running, before), 2, "it is as before")
+        wait_until(lambda: commits.of("calico-exposed", count), 2, "its commit is heard of, too")
         # One commit heals; another follows where old flows were deleted, and that is forgotten.
         took.append(commits.of("calico-exposed", count)[0].time - commits.of("nft", count)[-1].time)
     assert min(took) < AT_ONCE, f"{took}: the best counts, for the machine may be busy"
