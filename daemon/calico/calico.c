@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/calico/calico.h"
+#include "daemon/calico/options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -214,15 +215,7 @@ static int add_trees(Calico *calico) {
 
 int calico_new(sd_event *event, const CalicoOptions *options, const CalicoHandlers *handlers, void *userdata,
                Calico **ret) {
-        const EtcdOptions etcd = {
-                .endpoints = options->endpoints,
-                .n_endpoints = options->n_endpoints,
-                .ca_file = options->ca_file,
-                .cert_file = options->cert_file,
-                .key_file = options->key_file,
-                .user = options->user,
-                .password = options->password,
-        };
+        const EtcdOptions etcd = calico_etcd_options(options);
         _cleanup_(calico_freep) Calico *calico = NULL;
         int r;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/calico/look.h"
+#include "daemon/calico/options.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -108,15 +109,7 @@ static int add_trees(CalicoLook *look, sd_event *event) {
 }
 
 int calico_look_new(sd_event *event, const CalicoOptions *options, CalicoLook **ret) {
-        const EtcdOptions etcd = {
-                .endpoints = options->endpoints,
-                .n_endpoints = options->n_endpoints,
-                .ca_file = options->ca_file,
-                .cert_file = options->cert_file,
-                .key_file = options->key_file,
-                .user = options->user,
-                .password = options->password,
-        };
+        const EtcdOptions etcd = calico_etcd_options(options);
         _cleanup_(calico_look_freep) CalicoLook *look = NULL;
         int r;
 
