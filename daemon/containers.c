@@ -9,6 +9,7 @@
 #include "daemon/docker/client.h"
 #include "daemon/images.h"
 #include "daemon/latency.h"
+#include "daemon/listing.h"
 #include "daemon/messages.h"
 #include "daemon/timer.h"
 
@@ -38,8 +39,8 @@ struct Containers {
         sd_event_source *away_timer;
         uint64_t events_lost; /* when it was told last: CLOCK_MONOTONIC, 0: never */
         bool list_again; /* an event came since the list timer was started */
-        bool listed;     /* the first list was taken whole */
-        bool listed_again; /* and another: whose health is not known by then is not waited for */
+        Listing *listing;
+        bool listed_again; /* after the first one: whose health is not known by then is not waited for */
         bool known;        /* see containers_are_known(); stays */
 };
 
@@ -97,7 +98,8 @@ static void containers_inspect(Containers *containers, const char *id) {
  * would else be taken for gone. */
 static void containers_lose(Containers *containers) {
         log_event(LOG_ERR, MESSAGE_SYSTEM_FAILED, NULL, "No memory for a container");
-        containers->listed = containers->listed && containers->known;
+        if (!containers->known)
+                listing_start_over(containers->listing);
         containers_list_later(containers);
 }
 
@@ -288,55 +290,27 @@ static void on_docker_events_lost(void *userdata, const char *reason) {
                 containers_list_later(containers);
 }
 
-/* The first list is taken as it is; later, a row that says something else than the record may be the older of the
- * two, and Docker's answer to an inspect decides. */
-static void containers_compare_row(Containers *containers, Container **row, bool first) {
-        const Record *record = model_find(containers->model, (*row)->id);
-
-        if (first && !record)
-                containers_learn(containers, TAKE_PTR(*row));
-        else if (!images_mark(containers->images, *row) || !record || !container_equal(record->container, *row))
-                containers_inspect(containers, (*row)->id);
+static void on_row_of_first_list(void *userdata, Container *container) {
+        containers_learn(userdata, container);
 }
 
-static int compare_row_id(const void *key, const void *item) {
-        return strcmp(key, (*(Container *const *) item)->id);
+static void on_row_in_doubt(void *userdata, const char *id) {
+        containers_inspect(userdata, id);
 }
 
-static bool list_has(const DockerList *list, const char *id) {
-        return list->n_containers > 0 && bsearch(id, list->containers, list->n_containers,
-                                                 sizeof(*list->containers), compare_row_id);
-}
+static void on_docker_row(void *userdata, Container *container) {
+        Containers *containers = userdata;
 
-static bool record_is_doubtful(const Record *record) {
-        if (record->doubted)
-                return true;
-        for (size_t i = 0; i < record->n_claims; i++)
-                if (record->claims[i].reason == REASON_DUPLICATE_ADDRESS ||
-                    record->claims[i].reason == REASON_HEALTH_UNKNOWN)
-                        return true;
-        return false;
-}
-
-/* Containers that the list does not have, or of which it does not say enough, are looked at again. */
-static void containers_check_records(Containers *containers, const DockerList *list) {
-        size_t n;
-        Record *const *records = model_records(containers->model, &n);
-
-        for (size_t i = 0; i < n; i++) {
-                const char *id = records[i]->container->id;
-
-                if (record_is_doubtful(records[i]) || !list_has(list, id))
-                        containers_inspect(containers, id);
-        }
+        listing_add(containers->listing, container);
 }
 
 static void on_docker_listed(void *userdata, DockerList *list, int error, const char *reason) {
         Containers *containers = userdata;
-        bool first = !containers->listed;
+        int r;
 
         containers_count_request(containers, METRICS_LIST, error < 0);
         if (error < 0) {
+                listing_abandon(containers->listing);
                 if (error != -ENOTCONN) /* which is said already */
                         log_event(LOG_WARNING, MESSAGE_DOCKER_LOST, NULL,
                                   "Cannot list Docker's containers: %s", reason);
@@ -351,12 +325,10 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
         free(containers->published);
         containers->published = TAKE_PTR(list->host_ports);
         containers->n_published = list->n_host_ports;
-        if (!first)
-                containers_check_records(containers, list);
-        containers->listed = true;
-        containers->listed_again = !first;
-        for (size_t i = 0; i < list->n_containers; i++)
-                containers_compare_row(containers, &list->containers[i], first);
+        r = listing_finish(containers->listing);
+        if (r < 0)
+                containers_lose(containers);
+        containers->listed_again = r == 0;
         containers_changed(containers);
 }
 
@@ -405,11 +377,14 @@ static void on_docker_inspected(void *userdata, const char *id, DockerInspectOut
         }
 }
 
+static const ListingHandlers listing_handlers = { .learn = on_row_of_first_list, .inspect = on_row_in_doubt };
+
 static const DockerHandlers docker_handlers = {
         .connected = on_docker_connected,
         .disconnected = on_docker_disconnected,
         .event = on_docker_event,
         .events_lost = on_docker_events_lost,
+        .row = on_docker_row,
         .listed = on_docker_listed,
         .inspected = on_docker_inspected,
         .image = on_docker_image,
@@ -427,7 +402,7 @@ static bool health_is_known(const Containers *containers) {
 }
 
 bool containers_are_known(Containers *containers) {
-        containers->known |= containers->listed && !images_has_parked(containers->images) &&
+        containers->known |= listing_is_there(containers->listing) && !images_has_parked(containers->images) &&
                              (containers->listed_again || health_is_known(containers));
         return containers->known;
 }
@@ -463,6 +438,7 @@ int containers_set_socket(Containers *containers, const char *socket_path) {
         if (r < 0)
                 return r;
         docker_client_free(containers->docker);
+        listing_abandon(containers->listing);
         containers->docker = docker;
         return 0;
 }
@@ -487,6 +463,8 @@ int containers_new(sd_event *event, const char *socket_path, Model *model, const
         if (r >= 0)
                 r = timer_new(event, on_away_for_long, containers, &containers->away_timer);
         if (r >= 0)
+                r = listing_new(event, model, containers->images, &listing_handlers, containers, &containers->listing);
+        if (r >= 0)
                 r = containers_set_socket(containers, socket_path);
         if (r < 0)
                 return r;
@@ -500,6 +478,7 @@ Containers *containers_free(Containers *containers) {
         docker_client_free(containers->docker);
         sd_event_source_unref(containers->list_timer);
         sd_event_source_unref(containers->away_timer);
+        listing_free(containers->listing);
         images_free(containers->images);
         free(containers->published);
         free(containers);

@@ -46,11 +46,8 @@ typedef enum DockerInspectOutcome {
 /* Of all containers together: every port of one address is fewer. */
 #define DOCKER_HOST_PORTS_MAX 65536
 
-/* The rows of one list: all running, paused and restarting containers that carry a label of ours (those without are
- * dropped as they are read). Sorted by ID, each ID once. */
+/* What a list says beside its rows. */
 typedef struct DockerList {
-        Container **containers; /* handed over: a handler may take items out and leave NULL */
-        size_t n_containers;
         HostPort *host_ports; /* that Docker published for any container, with a label of ours or without; each once,
                                  sorted by host_port_compare(). Handed over: a handler may take it and leave NULL */
         size_t n_host_ports;
@@ -70,8 +67,12 @@ typedef struct DockerHandlers {
         void (*event)(void *userdata, const DockerEvent *event);
         /* Events were lost (a line over the cap, unreadable JSON): list again. */
         void (*events_lost)(void *userdata, const char *reason);
-        /* error: 0, or negative errno with list == NULL and the reason; -ENOTCONN: the connection was lost
-         * meanwhile. */
+        /* A row of the list that is under way, handed over: a running, paused or restarting container that carries a
+         * label of ours. They come as they are read, in no order; and nothing says that an ID comes but once. */
+        void (*row)(void *userdata, Container *container);
+        /* The list is over: those that came since the last call are all of its rows. error: 0, or negative errno with
+         * list == NULL and the reason: what came is no list then, and says nothing of what did not come; -ENOTCONN: the
+         * connection was lost meanwhile. */
         void (*listed)(void *userdata, DockerList *list, int error, const char *reason);
         /* container: handed over, with DOCKER_INSPECT_OK only (else NULL). */
         void (*inspected)(void *userdata, const char *id, DockerInspectOutcome outcome, Container *container,

@@ -6,29 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/array.h"
-
 /* A long list is read when nothing else is to be done: what is decided goes to the kernel before. */
 #define LISTER_PRIORITY (SD_EVENT_PRIORITY_IDLE + 50)
 
 static int on_row(void *userdata, const char *text, size_t size) {
         _cleanup_(container_freep) Container *container = NULL;
         Lister *lister = userdata;
-        DockerList *list = &lister->list;
         int r;
 
         r = text ? docker_row_decode(text, size, &lister->ports, &container) : -EBADMSG;
         if (r == -EBADMSG) {
-                list->truncated = true;
+                lister->truncated = true;
                 return 0;
         }
-        if (r <= 0)
-                return r;
-        r = array_reserve(&list->containers, &lister->capacity, list->n_containers + 1, sizeof(Container *));
-        if (r < 0)
-                return r;
-        list->containers[list->n_containers++] = TAKE_PTR(container);
-        return 0;
+        return r <= 0 ? r : notices_row(lister->link->notices, TAKE_PTR(container));
 }
 
 static int on_body(void *userdata, const char *data, size_t size) {
@@ -37,46 +28,33 @@ static int on_body(void *userdata, const char *data, size_t size) {
         return array_splitter_feed(&lister->rows, data, size, on_row, lister);
 }
 
-static int compare_containers(const void *a, const void *b) {
-        return strcmp((*(Container *const *) a)->id, (*(Container *const *) b)->id);
-}
+static DockerList take_list(Lister *lister) {
+        DockerPorts *ports = &lister->ports;
+        DockerList list;
 
-/* In order, and each ID once. */
-static void sort_list(DockerList *list) {
-        size_t n = 0;
-
-        if (list->n_containers < 2)
-                return;
-        qsort(list->containers, list->n_containers, sizeof(Container *), compare_containers);
-        for (size_t i = 1; i < list->n_containers; i++)
-                if (compare_containers(&list->containers[n], &list->containers[i]) == 0)
-                        container_free(list->containers[i]);
-                else
-                        list->containers[++n] = list->containers[i];
-        list->n_containers = n + 1;
-}
-
-static void take_ports(DockerPorts *ports, DockerList *list) {
         docker_ports_sort(ports);
-        list->host_ports = TAKE_PTR(ports->items);
-        list->n_host_ports = ports->n_items;
-        list->truncated |= ports->truncated;
-        docker_ports_done(ports);
+        list = (DockerList) {
+                .host_ports = TAKE_PTR(ports->items),
+                .n_host_ports = ports->n_items,
+                .truncated = lister->truncated || ports->truncated,
+        };
+        return list;
 }
 
 static void lister_clear(Lister *lister) {
         lister->request = http_request_free(lister->request);
         array_splitter_done(&lister->rows);
         lister->rows = (ArraySplitter) {};
-        docker_list_done(&lister->list);
-        lister->capacity = 0;
         docker_ports_done(&lister->ports);
+        lister->truncated = false;
 }
 
 static void tell(Lister *lister, const HttpResult *result) {
+        DockerList list;
+
         /* Broken off by us at the cap: what was read until then is true. */
         if (result->error == -EMSGSIZE)
-                lister->list.truncated = true;
+                lister->truncated = true;
         else if (result->error == -EBADMSG || (result->error == 0 && !array_splitter_is_complete(&lister->rows))) {
                 notices_list_failed(lister->link->notices, -EBADMSG, "the answer is no list of containers");
                 return;
@@ -84,9 +62,8 @@ static void tell(Lister *lister, const HttpResult *result) {
                 notices_list_failed(lister->link->notices, result->error, result->reason);
                 return;
         }
-        sort_list(&lister->list);
-        take_ports(&lister->ports, &lister->list);
-        notices_listed(lister->link->notices, &lister->list);
+        list = take_list(lister);
+        notices_listed(lister->link->notices, &list);
 }
 
 static void on_done(void *userdata, const HttpResult *result) {

@@ -5,14 +5,13 @@
 #include "daemon/docker/link.h"
 #include "daemon/docker/splitter.h"
 
-/* GET /containers/json: rows are decoded as they arrive, and those without a label of ours dropped at once. */
+/* GET /containers/json: rows are decoded and told as they arrive, and those without a label of ours dropped at once. */
 typedef struct Lister {
         const DockerLink *link;
         HttpRequest *request; /* NULL while there is none under way */
         ArraySplitter rows;
-        DockerList list; /* but the ports of the host */
-        size_t capacity;
         DockerPorts ports;
+        bool truncated;
         bool again;
 } Lister;
 

@@ -15,6 +15,7 @@ typedef enum NoticeKind {
         NOTICE_DISCONNECTED,
         NOTICE_EVENT,
         NOTICE_EVENTS_LOST,
+        NOTICE_ROW,
         NOTICE_LISTED,
         NOTICE_INSPECTED,
         NOTICE_IMAGE,
@@ -50,9 +51,6 @@ struct Notices {
 };
 
 void docker_list_done(DockerList *list) {
-        for (size_t i = 0; i < list->n_containers; i++)
-                container_free(list->containers[i]);
-        free(list->containers);
         free(list->host_ports);
         *list = (DockerList) {};
 }
@@ -92,6 +90,9 @@ static void notice_tell(Notice *notice, const DockerHandlers *handlers, void *us
                 break;
         case NOTICE_EVENTS_LOST:
                 handlers->events_lost(userdata, reason);
+                break;
+        case NOTICE_ROW:
+                handlers->row(userdata, TAKE_PTR(notice->container));
                 break;
         case NOTICE_LISTED:
                 handlers->listed(userdata, notice->error == 0 ? &notice->list : NULL, notice->error, reason);
@@ -255,6 +256,19 @@ void notices_events_lost(Notices *notices, const char *reason) {
         notice = notice_new(notices, NOTICE_EVENTS_LOST, reason);
         if (notice)
                 notices_add(notices, notice);
+}
+
+int notices_row(Notices *notices, Container *container) {
+        Notice *notice = calloc(1, sizeof(*notice));
+
+        if (!notice) {
+                container_free(container);
+                return -ENOMEM;
+        }
+        notice->kind = NOTICE_ROW;
+        notice->container = container;
+        notices_add(notices, notice);
+        return 0;
 }
 
 void notices_listed(Notices *notices, DockerList *list) {

@@ -36,6 +36,8 @@ void notices_connected(Notices *notices, const char *version, const char *api);
 void notices_disconnected(Notices *notices, const char *reason, uint64_t retry);
 void notices_event(Notices *notices, const DockerEvent *event, char *network);
 void notices_events_lost(Notices *notices, const char *reason);
+/* Returns 0 or -ENOMEM: then the list is not told whole, and fails. */
+int notices_row(Notices *notices, Container *container);
 void notices_listed(Notices *notices, DockerList *list);
 void notices_list_failed(Notices *notices, int error, const char *reason);
 void notices_inspected(Notices *notices, const char *id, Container *container);

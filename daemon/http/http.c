@@ -33,6 +33,8 @@ struct HttpRequest {
         CURL *easy;
         struct curl_slist *headers;
         HttpOptions options;
+        sd_event_source *resume; /* of one with a priority: takes the body's next piece */
+        size_t taken;            /* of the piece */
         bool headed;
         int error;        /* of the body function */
         int socket_error; /* errno, where no socket could be made */
@@ -148,6 +150,7 @@ static void http_complete_soon(Http *http) {
 static void request_finish(HttpRequest *request, CURLcode code) {
         Http *http = request->http;
 
+        request->resume = sd_event_source_disable_unref(request->resume);
         request->result = (HttpResult) { .status = request_status(request), .reason = request->reason };
         /* To libcurl, a header that is cut off is a whole one without a body. */
         if (code == CURLE_OK && is_success(request->result.status) && !request->headed)
@@ -342,10 +345,19 @@ static size_t on_header(char *data, _unused_ size_t one, size_t size, void *user
         return size;
 }
 
+/* As long as there is something to be read, libcurl reads: a hundred buffers in one go. */
+static bool request_pauses(HttpRequest *request) {
+        return request->resume && request->taken >= HTTP_PIECE_SIZE &&
+               sd_event_source_set_enabled(request->resume, SD_EVENT_ONESHOT) >= 0;
+}
+
 static size_t on_body(char *data, _unused_ size_t one, size_t size, void *userdata) {
         HttpRequest *request = userdata;
         int r;
 
+        if (request_pauses(request))
+                return CURL_WRITEFUNC_PAUSE; /* libcurl keeps what it has here */
+        request->taken += size;
         if (is_success(request_status(request)))
                 r = request->options.body ? request->options.body(request->options.userdata, data, size) : 0;
         else {
@@ -358,6 +370,28 @@ static size_t on_body(char *data, _unused_ size_t one, size_t size, void *userda
                 return CURL_WRITEFUNC_ERROR;
         }
         return size;
+}
+
+/* What libcurl kept is handed over in here; it reads on when its timer says so. */
+static int on_resume(_unused_ sd_event_source *source, void *userdata) {
+        HttpRequest *request = userdata;
+        CURLcode code;
+
+        request->taken = 0;
+        code = curl_easy_pause(request->easy, CURLPAUSE_CONT);
+        if (code == CURLE_OK)
+                return 0;
+        (void) curl_multi_remove_handle(request->http->multi, request->easy);
+        request_finish(request, code);
+        return 0;
+}
+
+static bool set_priority_of_body(HttpRequest *request) {
+        if (request->options.priority == 0)
+                return true;
+        return sd_event_add_defer(request->http->event, &request->resume, on_resume, request) >= 0 &&
+               sd_event_source_set_priority(request->resume, request->options.priority) >= 0 &&
+               sd_event_source_set_enabled(request->resume, SD_EVENT_OFF) >= 0;
 }
 
 static char *make_url(const char *base, const HttpOptions *options) {
@@ -459,7 +493,7 @@ int http_send(Http *http, const HttpOptions *options, HttpRequest **ret) {
         request->options = *options;
         request->easy = curl_easy_init();
         request->headers = make_headers();
-        if (!request->easy || !request->headers || !set_options(request, url))
+        if (!request->easy || !request->headers || !set_options(request, url) || !set_priority_of_body(request))
                 return -ENOMEM;
         /* libcurl has copies. */
         request->options.method = request->options.path = request->options.form = request->options.filters = NULL;
@@ -474,6 +508,7 @@ HttpRequest *http_request_free(HttpRequest *request) {
         if (!request)
                 return NULL;
         request_move(request, NULL);
+        sd_event_source_disable_unref(request->resume);
         if (request->easy) {
                 (void) curl_multi_remove_handle(request->http->multi, request->easy);
                 curl_easy_cleanup(request->easy);

@@ -16,6 +16,7 @@ typedef struct Http Http;
 typedef struct HttpRequest HttpRequest;
 
 #define HTTP_REASON_SIZE 256
+#define HTTP_PIECE_SIZE ((size_t) 16 * 1024)
 
 /* Whom to speak to. NULL stands for "none" everywhere. */
 typedef struct HttpPeer {
@@ -44,7 +45,9 @@ typedef struct HttpOptions {
         const char *filters; /* NULL, or JSON for the query's last parameter of that name, which is encoded here */
         uint64_t timeout;    /* microseconds for the whole, 0: for ever; to connect alone never takes over 5 s */
         bool fresh;          /* on a connection of its own, which is not kept */
-        int64_t priority;    /* of what is read, as sd_event_source_set_priority() */
+        /* Of what is read, as sd_event_source_set_priority(). With another one than 0 a long body takes its time: no more
+         * than HTTP_PIECE_SIZE bytes, and what libcurl hands over at a time, come before the loop runs again. */
+        int64_t priority;
 
         /* These two are called in the middle of libcurl's work: no function of this header may be called there.
          * head (may be NULL): the header of an answer of success is complete. body: the next bytes of such an

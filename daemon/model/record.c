@@ -356,6 +356,7 @@ Record *record_free(Record *record) {
 
 void record_inherit(Record *record, const Record *old) {
         record->introduced = old->introduced;
+        record->listed = old->listed;
         for (size_t i = 0; i < MIN(record->n_claims, old->n_claims); i++) {
                 if (strcmp(record->claims[i].text, old->claims[i].text) != 0)
                         continue;

@@ -152,6 +152,7 @@ struct Record {
         RecordPath path4, path6;
         bool introduced; /* what is said of the container itself was said */
         bool doubted;    /* Docker could not be asked whether this still holds */
+        unsigned listed; /* the number of the last list that had it: daemon/listing.c */
 
         /* The model's. */
         Carried *carried; /* what the kernel has for it; NULL: nothing */
@@ -173,8 +174,8 @@ bool record_attach(Record *record, const Attachments *attachments);
 /* While the attachments are not known: what stands in the table is the address of a container that has none. */
 void record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments);
 
-/* The new record of a container takes over what the old one was: who held a port, what was announced, and the paths
- * of addresses that are still the same. */
+/* The new record of a container takes over what the old one was: who held a port, what was announced, which list had it,
+ * and the paths of addresses that are still the same. */
 void record_inherit(Record *record, const Record *old);
 
 /* The claimants' order: who was created first, then the ID. */

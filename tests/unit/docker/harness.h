@@ -21,10 +21,14 @@ typedef struct Harness {
         size_t n_log;
         size_t seen; /* lines that harness_expect() has been through */
         uint64_t retry;
+        char rows[128]; /* of the list under way, as far as there is room: " 80a8 a1b2" */
+        size_t n_rows;
+        size_t n_broken; /* rows of the last list that failed */
         char *host_ports; /* of the last list: "tcp 8080 IPv4 - Docker, for container web;" and so on */
         bool without_image; /* the client's handler for images is not set */
         /* Called at the end of each handler, with the line just written; may be NULL. */
         void (*hook)(struct Harness *harness, const char *line);
+        void (*row_hook)(struct Harness *harness); /* after each row; may be NULL */
 } Harness;
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -20,7 +20,7 @@ static void expect_list(Harness *harness, const char *body, const char *line) {
         harness_expect(harness, line);
 }
 
-/* Sorted, each once, and only those with a label of ours. */
+/* As they come, and only those with a label of ours. */
 static void test_list(void **state) {
         Harness *harness = *state;
 
@@ -28,9 +28,9 @@ static void test_list(void **state) {
         expect_list(harness, "[]\n", "listed 0");
         assert_string_equal(fake_engine_path(harness->engine, ROUTE_LIST), "/v1.41/containers/json");
         expect_list(harness, "[" ROW(ID_C, "calico.expose") "," ROW(ID_B, "other") "," ROW(ID_A, "Calico.Expose.x") "]",
-                    "listed 2 aaaa cccc");
+                    "listed 2 cccc aaaa");
         expect_list(harness, "[" ROW(ID_B, "calico.expose") "," ROW(ID_A, "calico.expose") ","
-                    ROW(ID_B, "calico.expose") "]", "listed 2 aaaa bbbb");
+                    ROW(ID_B, "calico.expose") "]", "listed 3 bbbb aaaa bbbb");
         expect_list(harness, "[" ROW(ID_A, "other") "]", "listed 0");
 }
 
@@ -99,6 +99,7 @@ static void test_list_cut_off(void **state) {
                             "list failed: the connection ended before the answer did");
                 expect_list(harness, "[" ROW(ID_A, "calico.expose") "]",
                             "list failed: the connection ended before the answer did");
+                assert_int_equal(harness->n_broken, 1);
         }
         list_answer(harness)->cut = false;
         expect_list(harness, "[" ROW(ID_A, "calico.expose") ",", "list failed: the answer is no list of containers");
@@ -140,6 +141,104 @@ static void test_list_huge_row(void **state) {
         strcat(body, "\"}}," ROW(ID_C, "calico.expose") "]");
         expect_list(harness, body, "listed 2 aaaa cccc truncated");
         free(body);
+}
+
+enum { LONG_LIST = 3000 };
+
+static char *long_list(size_t chunk) {
+        static const char row[] = ROW(ID_A, "calico.expose");
+        size_t size, body_size;
+        char *body, *text;
+        FILE *file;
+
+        file = open_memstream(&body, &body_size);
+        for (size_t i = 0; i < LONG_LIST; i++)
+                fprintf(file, "%c%s", i > 0 ? ',' : '[', row);
+        fputs("]", file);
+        fclose(file);
+        if (chunk == 0)
+                return body;
+        file = open_memstream(&text, &size);
+        fputs("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", file);
+        for (size_t at = 0; at < body_size; at += chunk) {
+                int part = (int) MIN(chunk, body_size - at);
+
+                fprintf(file, "%x\r\n%.*s\r\n", (unsigned) part, part, body + at);
+        }
+        fputs("0\r\n\r\n", file);
+        fclose(file);
+        free(body);
+        return text;
+}
+
+static void send_event_with_row(Harness *harness) {
+        if (harness->n_rows % 1000 == 1)
+                fake_engine_send_event(harness->engine, EVENT("die", ID_B));
+}
+
+/* However much of the list is there already: its rows come a few at a time. */
+static void check_event_is_prompt(Harness *harness, const char *line) {
+        if (strncmp(line, "die ", 4) == 0)
+                assert_in_range(harness->n_rows % 1000, 2, 3 * HTTP_PIECE_SIZE / strlen(ROW(ID_A, "calico.expose")));
+}
+
+static void test_list_lets_others_pass(void **state) {
+        static const size_t chunks[] = { 0, 4096, 100000 };
+        Harness *harness = *state;
+
+        harness_connect(harness);
+        harness->row_hook = send_event_with_row;
+        harness->hook = check_event_is_prompt;
+        for (size_t i = 0; i < ELEMENTSOF(chunks); i++) {
+                _cleanup_free_ char *text = long_list(chunks[i]);
+
+                *(chunks[i] == 0 ? &list_answer(harness)->body : &list_answer(harness)->raw) = text;
+                assert_int_equal(docker_client_list(harness->client), 0);
+                for (size_t k = 0; k < LONG_LIST / 1000; k++)
+                        harness_expect(harness, "die bbbb");
+                harness_expect_prefix(harness, "listed 3000 ");
+                list_answer(harness)->raw = list_answer(harness)->body = NULL;
+        }
+}
+
+/* With what libcurl has kept for later. */
+static void test_list_breaks_off_long(void **state) {
+        _cleanup_free_ char *text = long_list(0);
+        Harness *harness = *state;
+
+        harness_connect(harness);
+        text[strlen(text) - 2] = 'x';
+        list_answer(harness)->body = text;
+        list_answer(harness)->cut = true;
+        assert_int_equal(docker_client_list(harness->client), 0);
+        harness_expect(harness, "list failed: the connection ended before the answer did");
+        assert_int_equal(harness->n_broken, LONG_LIST - 1);
+        list_answer(harness)->cut = false;
+        text[LONG_LIST / 2 * (strlen(ROW(ID_A, "calico.expose")) + 1)] = ';';
+        expect_list(harness, text, "list failed: the answer is no list of containers");
+        assert_int_equal(harness->n_broken, LONG_LIST / 2);
+        expect_list(harness, "[]", "listed 0");
+}
+
+static void on_first_row(Harness *harness) {
+        fake_engine_end_stream(harness->engine, true);
+        harness->row_hook = NULL;
+}
+
+/* The connection is given up with a list half read. */
+static void test_list_disconnected(void **state) {
+        _cleanup_free_ char *text = long_list(0);
+        Harness *harness = *state;
+
+        harness_connect(harness);
+        list_answer(harness)->body = text;
+        harness->row_hook = on_first_row;
+        assert_int_equal(docker_client_list(harness->client), 0);
+        harness_expect(harness, "disconnected: the event stream ended");
+        harness_expect(harness, "list failed: the event stream ended");
+        assert_in_range(harness->n_broken, 1, LONG_LIST / 2);
+        harness_expect_prefix(harness, "connected ");
+        expect_list(harness, "[]", "listed 0");
 }
 
 static void test_list_errors(void **state) {
@@ -353,6 +452,7 @@ int main(void) {
                 test(test_list),            test(test_list_published),
                 test(test_list_framings),   test(test_list_cut_off),
                 test(test_list_garbage),    test(test_list_broken_row),    test(test_list_huge_row),
+                test(test_list_lets_others_pass), test(test_list_breaks_off_long), test(test_list_disconnected),
                 test(test_list_errors),     test(test_list_again),         test(test_inspect),
                 test(test_inspect_of_another), test(test_inspect_huge),    test(test_inspect_refused),
                 test(test_inspect_again),   test(test_inspect_many),       test(test_inspect_stubborn),
