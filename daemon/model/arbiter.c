@@ -213,7 +213,7 @@ static bool host_port_is_entrys(const HostPort *port, const Entry *entry) {
 }
 
 /* Who listened there before the claim came keeps the port, as with bind(2). */
-static void claim_meet_host_ports(Claim *claim, const HostPort *ports, size_t n_ports) {
+static int claim_meet_host_ports(Claim *claim, const HostPort *ports, size_t n_ports) {
         const HostPort first = { .protocol = claim->entry.protocol, .port = claim->entry.host_ports.first,
                                  .docker = true };
         size_t i = array_lower_bound(&first, ports, n_ports, sizeof(*ports), compare_to_host_port);
@@ -222,28 +222,33 @@ static void claim_meet_host_ports(Claim *claim, const HostPort *ports, size_t n_
              i++) {
                 if (!host_port_is_entrys(&ports[i], &claim->entry))
                         continue;
+                if (!claim->host_port && !(claim->host_port = malloc(sizeof(*claim->host_port))))
+                        return -ENOMEM;
                 claim->state = CLAIM_CONFLICT;
                 claim->reason = REASON_HOST_PORT;
-                claim->host_port = ports[i];
-                return;
+                *claim->host_port = ports[i];
+                return 0;
         }
+        return 0;
 }
 
 /* Claims that could be exposed, if no other container stands in the way. */
-static size_t collect_candidates(Record *const *records, size_t n_records, const HostPort *host_ports,
-                                 size_t n_host_ports, Candidate *candidates) {
+static int collect_candidates(Record *const *records, size_t n_records, const HostPort *host_ports,
+                              size_t n_host_ports, Candidate *candidates, size_t *ret_count) {
         size_t n = 0;
+        int r = 0;
 
         for (size_t i = 0; i < n_records; i++)
-                for (size_t k = 0; k < records[i]->n_claims; k++) {
+                for (size_t k = 0; k < records[i]->n_claims && r >= 0; k++) {
                         Claim *claim = &records[i]->claims[k];
 
                         if (claim->state == CLAIM_EXPOSED && !claim->holds)
-                                claim_meet_host_ports(claim, host_ports, n_host_ports);
+                                r = claim_meet_host_ports(claim, host_ports, n_host_ports);
                         if (claim->state == CLAIM_EXPOSED)
                                 candidates[n++] = (Candidate) { records[i], claim };
                 }
-        return n;
+        *ret_count = n;
+        return r;
 }
 
 static size_t count_claims(Record *const *records, size_t n_records) {
@@ -264,10 +269,11 @@ int arbiter_decide(Record *const *records, size_t n_records, const HostPort *hos
         for (size_t i = 0; i < n_records; i++)
                 record_reset(records[i]);
         r = find_duplicate_addresses(records, n_records);
+        if (r >= 0)
+                r = collect_candidates(records, n_records, host_ports, n_host_ports, candidates, &n);
         if (r < 0)
                 return r;
 
-        n = collect_candidates(records, n_records, host_ports, n_host_ports, candidates);
         qsort(candidates, n, sizeof(*candidates), compare_ports);
         candidates_decide(candidates, n);
 

@@ -168,14 +168,14 @@ static const Address *owner_address(const Elements *balances, const Element *ele
 
 typedef struct Owner {
         const Decision *decision;
-        Carried *carried;
+        Carried **carried;
 } Owner;
 
 /* Of several records with that address none is exposed. */
 static void find_owner(void *userdata, Record *record) {
         Owner *owner = userdata;
 
-        owner->carried = owner->decision->carried[record->scope_at];
+        owner->carried = &owner->decision->carried[record->scope_at];
 }
 
 static int carry_balances(Model *model, Desired *balances) {
@@ -188,7 +188,7 @@ static int carry_balances(Model *model, Desired *balances) {
                 Owner owner = { .decision = &model->decision };
 
                 index_visit_addresses(&model->index, &prefix, find_owner, &owner);
-                r = elements_append(&owner.carried->own, element);
+                r = carried_add_own(owner.carried, element);
         }
         return r;
 }
@@ -225,7 +225,7 @@ static int append_elements(Elements *to, const Elements *from) {
 
 static int release(Model *model, const Carried *carried) {
         carried_release(carried, &model->shares);
-        return append_elements(&model->decision.before, &carried->own);
+        return carried_append_own(carried, &model->decision.before);
 }
 
 static int release_scope(Model *model) {
@@ -316,7 +316,7 @@ static int collect_after(Model *model) {
         shares_decide(decision_shares(model));
         for (size_t i = 0; i < decision->n_carried && r >= 0; i++)
                 if (decision->carried[i])
-                        r = append_elements(&decision->after, &decision->carried[i]->own);
+                        r = carried_append_own(decision->carried[i], &decision->after);
         if (r >= 0)
                 r = shares_append_touched(decision_shares(model), &decision->before, &decision->after);
         if (r >= 0 && decision->all)

@@ -145,20 +145,26 @@ static int compare_addresses(const void *a, const void *b) {
 }
 
 static void append(Index *index, Record *record) {
+        IndexedAddress addresses[2];
+        size_t n = take_addresses(record, addresses);
+
         for (size_t k = 0; k < record->n_claims; k++)
                 if (!record->claims[k].refused)
                         index->ports[index->n_ports++] = indexed_port(index, &record->claims[k].entry, record);
-        index->n_addresses += take_addresses(record, index->addresses + index->n_addresses);
+        for (size_t i = 0; i < n; i++)
+                index->addresses[index->n_addresses++] = addresses[i];
 }
 
 int index_build(Index *index, Record *const *records, size_t n_records) {
-        size_t n_claims = 0;
+        size_t n_claims = 0, n_addresses = 0;
         int r;
 
         index->n_ports = index->n_addresses = index->longest = 0;
-        for (size_t i = 0; i < n_records; i++)
+        for (size_t i = 0; i < n_records; i++) {
                 n_claims += records[i]->n_claims;
-        r = reserve(index, n_claims, 2 * n_records);
+                n_addresses += address_is_set(&records[i]->ipv4) + address_is_set(&records[i]->ipv6);
+        }
+        r = reserve(index, n_claims, n_addresses);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n_records; i++)

@@ -87,20 +87,21 @@ Record *model_find(const Model *model, const char *id) {
 }
 
 /* The new record of a container takes its place among what else is known. */
-static void record_settle(const Model *model, Record *record, const Record *old) {
-        if (old)
-                record->memory = old->memory;
+static int record_settle(const Model *model, Record *record, const Record *old) {
+        if (old && old->memory && record_remember(record, old->memory, &model->attachments) < 0)
+                return -ENOMEM;
         (void) record_attach(record, &model->attachments);
         if (old)
                 record_inherit(record, old);
+        return 0;
 }
 
 static Record *record_renew(const Model *model, const Record *old, const Policy *policy) {
         Container *copy = container_copy(old->container);
         Record *record = copy ? record_new(copy, policy) : NULL;
 
-        if (record)
-                record_settle(model, record, old);
+        if (record && record_settle(model, record, old) < 0)
+                return record_free(record);
         return record;
 }
 
@@ -208,9 +209,8 @@ int model_put(Model *model, Container *container) {
                 return 0;
         }
         record = record_new(container, model->policy);
-        if (!record)
+        if (!record || record_settle(model, record, known ? model->records.items[at] : NULL) < 0)
                 return -ENOMEM;
-        record_settle(model, record, known ? model->records.items[at] : NULL);
         if (known) {
                 model_take_out(model, model->records.items[at]);
                 record->carried = TAKE_PTR(model->records.items[at]->carried);
@@ -370,14 +370,6 @@ bool elements_contain(const Elements *elements, const Element *element) {
         return at < elements->count && element_compare(element, &elements->items[at]) == 0;
 }
 
-static int append_carried(const Carried *carried, Elements *to) {
-        int r = 0;
-
-        for (size_t i = 0; i < carried->own.count && r >= 0; i++)
-                r = elements_append(to, &carried->own.items[i]);
-        return r;
-}
-
 static int append_all(const Elements *elements, Elements *to) {
         int r = 0;
 
@@ -394,9 +386,9 @@ static int collect_actual(const Model *model, Elements *to) {
         r = append_all(&model->policy_elements, to);
         for (size_t i = 0; i < model->records.count && r >= 0; i++)
                 if (model->records.items[i]->carried)
-                        r = append_carried(model->records.items[i]->carried, to);
+                        r = carried_append_own(model->records.items[i]->carried, to);
         for (const Carried *orphan = model->orphans; orphan && r >= 0; orphan = orphan->next)
-                r = append_carried(orphan, to);
+                r = carried_append_own(orphan, to);
         for (size_t i = 0; i < model->shares.count && r >= 0; i++)
                 if (model->shares.items[i]->present)
                         r = elements_append(to, &model->shares.items[i]->element);

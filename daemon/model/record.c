@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/hash.h"
 #include "common/text.h"
 #include "daemon/model/carried.h"
 
@@ -193,10 +194,6 @@ static void choose_attachment(Record *record, const Attachments *attachments) {
                 record->network = NULL;
 }
 
-static bool memory_is_set(const RecordMemory *memory) {
-        return address_is_set(&memory->ipv4) || address_is_set(&memory->ipv6);
-}
-
 /* What cannot be read says nothing of the address that Docker knows. */
 static ClaimReason attachment_refusal(const Record *record) {
         const Attachment *attachment = record->attachment;
@@ -219,7 +216,7 @@ static ClaimReason network_refusal(const Record *record, const Attachments *atta
                 return REASON_SHARED_NETWORK;
         if (record->attachment)
                 return attachment_refusal(record);
-        if (memory_is_set(&record->memory))
+        if (record->memory)
                 return REASON_NONE;
         if (!record->network && record->labels.network)
                 return REASON_NETWORK_ABSENT;
@@ -265,8 +262,8 @@ static const char *choose_profile(const Record *record) {
                 return record->labels.profile;
         if (record->attachment && *record->attachment->profile)
                 return record->attachment->profile;
-        if (memory_is_set(&record->memory))
-                return record->memory.profile;
+        if (record->memory)
+                return record->memory->profile;
         return record->network ? record->network->name : record->attachment ? "none" : "";
 }
 
@@ -279,18 +276,18 @@ static void take_addresses(Record *record) {
                 return;
         record->ipv4 = readable        ? attachment->ipv4
                        : record->network ? record->network->ipv4
-                                         : record->memory.ipv4;
+                                         : record->memory->ipv4;
         record->ipv6 = readable        ? attachment->ipv6
                        : record->network ? record->network->ipv6
-                                         : record->memory.ipv6;
+                                         : record->memory->ipv6;
 }
 
 static void record_choose_network(Record *record, const Attachments *attachments) {
         record->network = choose_network(record->container, record->labels.network, attachments, &record->choice);
         choose_attachment(record, attachments);
         if (attachments->state != ATTACHMENTS_UNKNOWN || record->attachment)
-                record->memory = (RecordMemory) {};
-        if (memory_is_set(&record->memory))
+                free(TAKE_PTR(record->memory));
+        if (record->memory)
                 record->network = NULL;
         record->waiting = container_refusal(record, attachments);
         record->profile = choose_profile(record);
@@ -315,9 +312,12 @@ bool record_attach(Record *record, const Attachments *attachments) {
                record->attachment != before.attachment;
 }
 
-void record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments) {
-        record->memory = *memory;
+int record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments) {
+        if (!record->memory && !(record->memory = malloc(sizeof(*memory))))
+                return -ENOMEM;
+        *record->memory = *memory;
         (void) record_attach(record, attachments);
+        return 0;
 }
 
 Record *record_new(Container *container, const Policy *policy) {
@@ -343,9 +343,12 @@ Record *record_new(Container *container, const Policy *policy) {
 Record *record_free(Record *record) {
         if (!record)
                 return NULL;
-        for (size_t i = 0; i < record->n_claims; i++)
+        for (size_t i = 0; i < record->n_claims; i++) {
                 free(record->claims[i].text);
+                free(record->claims[i].host_port);
+        }
         free(record->claims);
+        free(record->memory);
         free(record->name);
         labels_done(&record->labels);
         container_free(record->container);
@@ -469,14 +472,14 @@ const char *claim_format_reason(const Record *record, const Claim *claim, char b
         case REASON_BALANCE_DIFFERS:
                 return format_other(claim, "balances it with other ports, addresses or limits", buffer);
         case REASON_HOST_PORT:
-                return format_host_port(&claim->host_port, buffer);
+                return format_host_port(claim->host_port, buffer);
         default:
                 return reason_texts[claim->reason];
         }
 }
 
-static const char *claim_other_id(const Claim *claim) {
-        return claim->other ? claim->other->container->id : "";
+static uint64_t hash_other(const Claim *claim) {
+        return claim->other ? hash_bytes(HASH_START, claim->other->container->id, CONTAINER_ID_SIZE) : 0;
 }
 
 bool claim_is_news(const Record *record, const Claim *claim) {
@@ -485,7 +488,7 @@ bool claim_is_news(const Record *record, const Claim *claim) {
         if (!notice->announced)
                 return true;
         return notice->state != claim->state || notice->reason != claim->reason ||
-               strcmp(notice->other, claim_other_id(claim)) != 0 ||
+               notice->other != hash_other(claim) ||
                (claim->state == CLAIM_EXPOSED && (address_compare(&notice->ipv4, &record->ipv4) != 0 ||
                                                   address_compare(&notice->ipv6, &record->ipv6) != 0));
 }
@@ -497,6 +500,6 @@ void claim_set_announced(const Record *record, Claim *claim) {
                 .reason = claim->reason,
                 .ipv4 = record->ipv4,
                 .ipv6 = record->ipv6,
+                .other = hash_other(claim),
         };
-        strcpy(claim->notice.other, claim_other_id(claim));
 }

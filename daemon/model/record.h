@@ -81,7 +81,7 @@ typedef struct ClaimNotice {
         ClaimState state;
         ClaimReason reason;
         Address ipv4, ipv6;
-        char other[CONTAINER_ID_SIZE + 1];
+        uint64_t other; /* a hash of its ID; 0: nobody */
 } ClaimNotice;
 
 typedef struct Claim {
@@ -93,7 +93,7 @@ typedef struct Claim {
         ClaimState state;
         ClaimReason reason;
         const Record *other; /* who stands in the way, where a reason says so: valid until the next decision */
-        HostPort host_port;  /* with REASON_HOST_PORT */
+        HostPort *host_port; /* with REASON_HOST_PORT */
         ClaimNotice notice;
 } Claim;
 
@@ -144,7 +144,7 @@ struct Record {
         const Attachment *attachment;    /* what Calico's datastore says of the address that is used; or NULL */
         bool calico;                     /* the address is Calico's: a profile rule in the datastore must allow what is
                                             exposed */
-        RecordMemory memory;
+        RecordMemory *memory;            /* or NULL, mostly */
         NetworkChoice choice;            /* where there is one */
         ClaimReason waiting;             /* why no claim can be exposed, or REASON_NONE */
         Address ipv4, ipv6;              /* of that network; AF_UNSPEC when waiting */
@@ -171,8 +171,9 @@ DEFINE_CLEANUP(Record, record_free)
  * until this is called again. Returns true if something is different. */
 bool record_attach(Record *record, const Attachments *attachments);
 
-/* While the attachments are not known: what stands in the table is the address of a container that has none. */
-void record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments);
+/* While the attachments are not known: what stands in the table is the address of a container that has none. Returns 0 or
+ * -ENOMEM. */
+int record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments);
 
 /* The new record of a container takes over what the old one was: who held a port, what was announced, which list had it,
  * and the paths of addresses that are still the same. */

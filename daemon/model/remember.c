@@ -53,7 +53,7 @@ static const char *find_profile(const Elements *elements, const Address *address
         return elements->items[at].name;
 }
 
-static void remember(Record *const *records, size_t n_records, Record *record, const Elements *elements,
+static int remember(Record *const *records, size_t n_records, Record *record, const Elements *elements,
                      const Exposures *actual, const Attachments *attachments) {
         RecordMemory memory = {};
 
@@ -67,8 +67,9 @@ static void remember(Record *const *records, size_t n_records, Record *record, c
                 *address = exposure->container;
                 strncpy(memory.profile, find_profile(elements, address), sizeof(memory.profile) - 1);
         }
-        if (address_is_set(&memory.ipv4) || address_is_set(&memory.ipv6))
-                record_remember(record, &memory, attachments);
+        if (!address_is_set(&memory.ipv4) && !address_is_set(&memory.ipv6))
+                return 0;
+        return record_remember(record, &memory, attachments);
 }
 
 static int compare_age(const void *a, const void *b) {
@@ -79,6 +80,7 @@ int remember_addresses(Record *const *records, size_t n_records, const Elements 
                        const Attachments *attachments) {
         _cleanup_free_ Record **lost = calloc(n_records + 1, sizeof(Record *));
         size_t n = 0;
+        int r = 0;
 
         if (!lost)
                 return -ENOMEM;
@@ -87,7 +89,7 @@ int remember_addresses(Record *const *records, size_t n_records, const Elements 
                         lost[n++] = records[i];
         if (n > 1)
                 qsort(lost, n, sizeof(Record *), compare_age);
-        for (size_t i = 0; i < n; i++)
-                remember(records, n_records, lost[i], elements, actual, attachments);
-        return 0;
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = remember(records, n_records, lost[i], elements, actual, attachments);
+        return r;
 }

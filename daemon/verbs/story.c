@@ -199,7 +199,7 @@ static void tell_claim(const Claim *claim, const ClaimFacts *facts, FILE *file) 
                 fprintf(file, "The entry \"%s\": %s", claim->text, claim_state_to_string(facts->state));
         fprintf(file, "%s%s.", *facts->reason ? ": " : "", facts->reason);
         if (claim->reason == REASON_HOST_PORT)
-                tell_process(&claim->host_port, file);
+                tell_process(claim->host_port, file);
         fputc('\n', file);
 }
 

@@ -93,7 +93,7 @@ static uint16_t met_by(const char *entry) {
         assert_int_equal(record->n_claims, 1);
         if (record->claims[0].state != CLAIM_EXPOSED) {
                 assert_int_equal(record->claims[0].reason, REASON_HOST_PORT);
-                met = record->claims[0].host_port.port;
+                met = record->claims[0].host_port->port;
         }
         record_free(record);
         free(ports);

@@ -220,7 +220,7 @@ static void test_host_ports(void **state _unused_) {
 
         scene_decide(&scene);
         check(web, 0, CLAIM_CONFLICT, REASON_HOST_PORT);
-        assert_string_equal(web->claims[0].host_port.user, "somebody");
+        assert_string_equal(web->claims[0].host_port->user, "somebody");
         check(web, 1, CLAIM_EXPOSED, REASON_NONE);
         check(web, 2, CLAIM_EXPOSED, REASON_NONE);
         check(web, 3, CLAIM_EXPOSED, REASON_NONE);

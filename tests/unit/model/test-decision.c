@@ -173,7 +173,7 @@ static void check_claim(const Claim *a, const Claim *b) {
         if (a->other && b->other)
                 assert_string_equal(a->other->container->id, b->other->container->id);
         if (a->reason == REASON_HOST_PORT)
-                assert_int_equal(host_port_compare(&a->host_port, &b->host_port), 0);
+                assert_int_equal(host_port_compare(a->host_port, b->host_port), 0);
 }
 
 static void check_counts(const Model *a, const Model *b) {
