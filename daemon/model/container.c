@@ -21,9 +21,7 @@ ContainerLabel *container_labels_free(ContainerLabel *labels, size_t n_labels) {
         return NULL;
 }
 
-Container *container_free(Container *container) {
-        if (!container)
-                return NULL;
+static void free_parts(Container *container) {
         for (size_t i = 0; i < container->n_networks; i++) {
                 free(container->networks[i].name);
                 free(container->networks[i].id);
@@ -34,6 +32,11 @@ Container *container_free(Container *container) {
         free(container->network_mode);
         free(container->image_id);
         free(container->name);
+}
+
+Container *container_free(Container *container) {
+        if (container && !container->in_one_piece)
+                free_parts(container);
         free(container);
         return NULL;
 }
@@ -55,16 +58,6 @@ static void *array_copy(const void *items, size_t n, size_t size, bool *failed) 
         return copy;
 }
 
-static void copy_networks(const Container *from, Container *to, bool *failed) {
-        to->networks = array_copy(from->networks, from->n_networks, sizeof(*from->networks), failed);
-        to->n_networks = to->networks ? from->n_networks : 0;
-        for (size_t i = 0; i < to->n_networks; i++) {
-                to->networks[i].name = text_copy(from->networks[i].name, failed);
-                to->networks[i].id = text_copy(from->networks[i].id, failed);
-                to->networks[i].endpoint_id = text_copy(from->networks[i].endpoint_id, failed);
-        }
-}
-
 int container_labels_copy(const ContainerLabel *labels, size_t n_labels, ContainerLabel **ret) {
         bool failed = false;
         ContainerLabel *copy = array_copy(labels, n_labels, sizeof(*labels), &failed);
@@ -81,23 +74,64 @@ int container_labels_copy(const ContainerLabel *labels, size_t n_labels, Contain
         return 0;
 }
 
+/* In one piece: the container, its networks, its labels, and behind them all texts. */
+
+static size_t text_size(const char *text) {
+        return text ? strlen(text) + 1 : 0;
+}
+
+static size_t size_in_one_piece(const Container *container) {
+        size_t size = sizeof(*container) + container->n_networks * sizeof(ContainerNetwork) +
+                      container->n_labels * sizeof(ContainerLabel) + text_size(container->name) +
+                      text_size(container->image_id) + text_size(container->network_mode);
+
+        for (size_t i = 0; i < container->n_networks; i++)
+                size += text_size(container->networks[i].name) + text_size(container->networks[i].id) +
+                        text_size(container->networks[i].endpoint_id);
+        for (size_t i = 0; i < container->n_labels; i++)
+                size += text_size(container->labels[i].key) + text_size(container->labels[i].value);
+        return size;
+}
+
+/* Return where it was put; NULL stays NULL. */
+
+static void *put(char **at, const void *data, size_t size) {
+        char *to = *at;
+
+        if (!data)
+                return NULL;
+        memcpy(to, data, size);
+        *at += size;
+        return to;
+}
+
+static char *put_text(char **at, const char *text) {
+        return put(at, text, text_size(text));
+}
+
 Container *container_copy(const Container *container) {
-        _cleanup_(container_freep) Container *copy = malloc(sizeof(*copy));
-        bool failed = false;
+        Container *copy = malloc(size_in_one_piece(container));
+        char *at = (char *) copy;
 
         if (!copy)
                 return NULL;
-        *copy = *container;
-        copy->name = text_copy(container->name, &failed);
-        copy->image_id = text_copy(container->image_id, &failed);
-        copy->network_mode = text_copy(container->network_mode, &failed);
-        copy_networks(container, copy, &failed);
-        copy->labels = NULL;
-        copy->n_labels = 0;
-        if (container_labels_copy(container->labels, container->n_labels, &copy->labels) < 0)
-                return NULL;
-        copy->n_labels = container->n_labels;
-        return failed ? NULL : TAKE_PTR(copy);
+        (void) put(&at, container, sizeof(*container));
+        copy->in_one_piece = true;
+        copy->networks = put(&at, container->networks, container->n_networks * sizeof(ContainerNetwork));
+        copy->labels = put(&at, container->labels, container->n_labels * sizeof(ContainerLabel));
+        copy->name = put_text(&at, container->name);
+        copy->image_id = put_text(&at, container->image_id);
+        copy->network_mode = put_text(&at, container->network_mode);
+        for (size_t i = 0; i < copy->n_networks; i++) {
+                copy->networks[i].name = put_text(&at, container->networks[i].name);
+                copy->networks[i].id = put_text(&at, container->networks[i].id);
+                copy->networks[i].endpoint_id = put_text(&at, container->networks[i].endpoint_id);
+        }
+        for (size_t i = 0; i < copy->n_labels; i++) {
+                copy->labels[i].key = put_text(&at, container->labels[i].key);
+                copy->labels[i].value = put_text(&at, container->labels[i].value);
+        }
+        return copy;
 }
 
 bool container_id_is_valid(const char *id) {
@@ -137,8 +171,7 @@ static bool health_equal(ContainerHealth a, ContainerHealth b) {
 }
 
 bool container_equal(const Container *a, const Container *b) {
-        if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || !text_equal(a->image_id, b->image_id) ||
-            a->created != b->created || a->state != b->state || !health_equal(a->health, b->health) ||
+        if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || a->created != b->created || a->state != b->state || !health_equal(a->health, b->health) ||
             !network_mode_equal(a->network_mode, b->network_mode) || a->labels_dropped != b->labels_dropped ||
             a->truncated != b->truncated || a->n_networks != b->n_networks || a->n_labels != b->n_labels)
                 return false;

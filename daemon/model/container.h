@@ -58,7 +58,7 @@ typedef struct ContainerLabel {
 typedef struct Container {
         char id[CONTAINER_ID_SIZE + 1]; /* lower-case hex */
         char *name;                     /* without the leading slash */
-        char *image_id;                 /* "sha256:..." */
+        char *image_id;                 /* "sha256:..."; NULL once it is a record's: it never changes, and says no more */
         int64_t created;                /* seconds since the epoch (the list says no finer) */
         int32_t pid;                    /* of its first process, 0 if unknown (the list does not say): no fact to compare */
         int64_t started;                /* nanoseconds since the epoch, 0 if unknown (the list does not say) */
@@ -71,6 +71,7 @@ typedef struct Container {
         size_t n_labels;
         bool labels_dropped; /* there are more labels of ours than CONTAINER_LABELS_MAX: which ones is not known */
         bool truncated;      /* something was over a limit above and is missing here */
+        bool in_one_piece;   /* a copy: all that is pointed to is behind it in the same memory */
 } Container;
 
 /* An empty container with that ID, or NULL if there is no memory. The ID is not checked. */
@@ -83,7 +84,7 @@ int container_labels_copy(const ContainerLabel *labels, size_t n_labels, Contain
 /* Frees that many labels and the array; takes NULL. Returns NULL. */
 ContainerLabel *container_labels_free(ContainerLabel *labels, size_t n_labels);
 
-/* A copy of all of it, or NULL if there is no memory. */
+/* A copy of all of it in one piece of memory, which takes far less than many; NULL if there is none. */
 Container *container_copy(const Container *container);
 
 /* True if it is a full container ID: 64 lower-case hex digits. */
@@ -92,7 +93,7 @@ bool container_id_is_valid(const char *id);
 /* NULL if the container has no such label (keys compare exactly). */
 const ContainerLabel *container_find_label(const Container *container, const char *key);
 
-/* True if both say the same of everything that a claim depends on: not `started`, and neither `health` nor
+/* True if both say the same of everything that a claim depends on: not `started` or the image, and neither `health` nor
  * `network_mode` where one of the two does not know it. */
 bool container_equal(const Container *a, const Container *b);
 

@@ -320,20 +320,38 @@ int record_remember(Record *record, const RecordMemory *memory, const Attachment
         return 0;
 }
 
+/* Taken over, on success and failure alike. */
+static Container *container_gather(Container *container) {
+        Container *gathered;
+
+        if (container->in_one_piece)
+                return container;
+        free(TAKE_PTR(container->image_id));
+        gathered = container_copy(container);
+        container_free(container);
+        return gathered;
+}
+
+/* Mostly there is nothing to be escaped. */
+static int record_take_name(Record *record) {
+        char shown[SHOWN_NAME_SIZE], *name = record->container->name;
+
+        text_escape(name ?: "", name ? strlen(name) : 0, shown, sizeof(shown));
+        record->name = name && strcmp(shown, name) == 0 ? name : strdup(shown);
+        return record->name ? 0 : -ENOMEM;
+}
+
 Record *record_new(Container *container, const Policy *policy) {
         static const Attachments none = { .state = ATTACHMENTS_OFF };
-        _cleanup_(record_freep) Record *record = NULL;
-        char shown[SHOWN_NAME_SIZE];
-        const char *name = container->name ?: "";
+        _cleanup_(record_freep) Record *record = calloc(1, sizeof(*record));
 
-        record = calloc(1, sizeof(*record));
-        if (!record) {
+        container = container_gather(container);
+        if (!record || !container) {
                 container_free(container);
                 return NULL;
         }
         record->container = container;
-        record->name = strdup(text_escape(name, strlen(name), shown, sizeof(shown)));
-        if (!record->name || labels_read(container, policy, &record->labels) < 0 ||
+        if (record_take_name(record) < 0 || labels_read(container, policy, &record->labels) < 0 ||
             record_read_claims(record, policy) < 0)
                 return NULL;
         record_choose_network(record, &none);
@@ -349,7 +367,8 @@ Record *record_free(Record *record) {
         }
         free(record->claims);
         free(record->memory);
-        free(record->name);
+        if (record->container && record->name != record->container->name)
+                free(record->name);
         labels_done(&record->labels);
         container_free(record->container);
         carried_free(record->carried);
