@@ -8,7 +8,7 @@
 
 /* So many records in one go: some 50 us. */
 #define CHECK_MAX 256
-/* After the pass, and before a further list is read (docker/lister.c). */
+/* After the pass, and before a further list is read (docker/lister.h). */
 #define CHECK_PRIORITY (SD_EVENT_PRIORITY_IDLE + 40)
 
 struct Listing {

@@ -166,6 +166,7 @@ static void give_up(DockerClient *client, const char *cause) {
         lister_fail(&client->lister, reason);
         drop_connection(client);
         client->link.http = http_free(client->link.http);
+        client->link.list_http = http_free(client->link.list_http);
         /* Without it, the timer has to do. */
         if (!client->watch)
                 (void) socket_watch_new(client->event, client->socket_path, on_socket_appeared, client, &client->watch);
@@ -373,6 +374,10 @@ static void attempt(DockerClient *client) {
                 (void) socket_watch_new(client->event, client->socket_path, on_socket_appeared, client, &client->watch);
         r = http_new(client->event, &(HttpPeer) { .socket_path = client->socket_path }, &client->link.http);
         if (r >= 0)
+                r = http_new(client->event,
+                             &(HttpPeer) { .socket_path = client->socket_path, .priority = LISTER_PRIORITY },
+                             &client->link.list_http);
+        if (r >= 0)
                 r = get_ping(client, on_pinged);
         if (r < 0)
                 give_up(client, strerror(-r));
@@ -441,6 +446,7 @@ DockerClient *docker_client_free(DockerClient *client) {
         lister_done(&client->lister);
         drop_connection(client);
         http_free(client->link.http);
+        http_free(client->link.list_http);
         socket_watch_free(client->watch);
         notices_free(client->link.notices);
         sd_event_source_disable_unref(client->timer);

@@ -25,6 +25,7 @@ typedef struct DockerTimes {
 /* The connection as those see it who ask for things on it. */
 typedef struct DockerLink {
         Http *http;      /* NULL while there is none */
+        Http *list_http; /* and another for lists alone, beside it: what is read there has the lowest priority */
         char prefix[24]; /* of each path: "/v1.41", or "" */
         DockerTimes times;
         Notices *notices;

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A long list is read when nothing else is to be done: what is decided goes to the kernel before. */
-#define LISTER_PRIORITY (SD_EVENT_PRIORITY_IDLE + 50)
-
 static int on_row(void *userdata, const char *text, size_t size) {
         _cleanup_(container_freep) Container *container = NULL;
         Lister *lister = userdata;
@@ -88,11 +85,10 @@ int lister_start(Lister *lister) {
                 return 0;
         }
         snprintf(path, sizeof(path), "%s/containers/json", lister->link->prefix);
-        return http_send(lister->link->http,
+        return http_send(lister->link->list_http,
                          &(HttpOptions) {
                                  .path = path,
                                  .timeout = lister->link->times.list,
-                                 .priority = LISTER_PRIORITY,
                                  .body = on_body,
                                  .done = on_done,
                                  .userdata = lister,

@@ -15,7 +15,10 @@ typedef struct Lister {
         bool again;
 } Lister;
 
-/* See docker_client_list(). The link has an Http. */
+/* A long list is read when nothing else is to be done: what is decided goes to the kernel before. */
+#define LISTER_PRIORITY (SD_EVENT_PRIORITY_IDLE + 50)
+
+/* See docker_client_list(). The link has an Http of that priority for it. */
 int lister_start(Lister *lister);
 /* The connection is lost: what is under way has failed. */
 void lister_fail(Lister *lister, const char *reason);

@@ -33,7 +33,7 @@ struct HttpRequest {
         CURL *easy;
         struct curl_slist *headers;
         HttpOptions options;
-        sd_event_source *resume; /* of one with a priority: takes the body's next piece */
+        sd_event_source *resume; /* where its Http has a priority: takes the body's next piece */
         size_t taken;            /* of the piece */
         bool headed;
         int error;        /* of the body function */
@@ -49,6 +49,7 @@ struct Http {
         char *socket_path; /* or NULL */
         char *base;        /* what each URL begins with */
         char *ca_file, *cert_file, *key_file, *user, *password;
+        int64_t priority;
         CURLM *multi;
         sd_event_source *timer;
         sd_event_source *completion; /* hands out what is finished, one a time */
@@ -216,16 +217,8 @@ static int on_time(_unused_ sd_event_source *source, _unused_ uint64_t time, voi
         return 0;
 }
 
-/* A connection that is kept serves requests of all kinds, one after the other. */
-static bool set_priority(CURL *easy, sd_event_source *source) {
-        HttpRequest *request = NULL;
-
-        return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request) == CURLE_OK && request &&
-               sd_event_source_set_priority(source, request->options.priority) >= 0;
-}
-
 /* CURLMOPT_SOCKETFUNCTION: socket_data is the socket's event source. */
-static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
+static int on_socket_wanted(_unused_ CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data) {
         uint32_t events = ((what & CURL_POLL_IN) ? EPOLLIN : 0) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0);
         sd_event_source *source = socket_data;
         Http *http = userdata;
@@ -235,10 +228,11 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *userda
                 return 0;
         }
         if (source)
-                return sd_event_source_set_io_events(source, events) >= 0 && set_priority(easy, source) ? 0 : -1;
+                return sd_event_source_set_io_events(source, events) >= 0 ? 0 : -1;
         if (sd_event_add_io(http->event, &source, fd, events, on_socket_ready, http) < 0)
                 return -1;
-        if (!set_priority(easy, source) || curl_multi_assign(http->multi, fd, source) != CURLM_OK) {
+        if (sd_event_source_set_priority(source, http->priority) < 0 ||
+            curl_multi_assign(http->multi, fd, source) != CURLM_OK) {
                 (void) sd_event_source_disable_unref(source);
                 return -1;
         }
@@ -262,9 +256,13 @@ static int http_add_sources(Http *http) {
         /* Exact: each request begins with a time limit of 0 milliseconds. */
         r = sd_event_add_time(http->event, &http->timer, CLOCK_MONOTONIC, 0, 1, on_time, http);
         if (r >= 0)
+                r = sd_event_source_set_priority(http->timer, http->priority);
+        if (r >= 0)
                 r = sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_defer(http->event, &http->completion, on_completion, http);
+        if (r >= 0)
+                r = sd_event_source_set_priority(http->completion, http->priority);
         if (r >= 0)
                 r = sd_event_source_set_enabled(http->completion, SD_EVENT_OFF);
         return r < 0 ? r : 0;
@@ -295,6 +293,7 @@ int http_new(sd_event *event, const HttpPeer *peer, Http **ret) {
         TAILQ_INIT(&http->active);
         TAILQ_INIT(&http->finished);
         http->event = sd_event_ref(event);
+        http->priority = peer->priority;
         http->multi = curl_multi_init();
         if (!http->multi || !copy_peer(http, peer))
                 return -ENOMEM;
@@ -345,7 +344,8 @@ static size_t on_header(char *data, _unused_ size_t one, size_t size, void *user
         return size;
 }
 
-/* As long as there is something to be read, libcurl reads: a hundred buffers in one go. */
+/* As long as there is something to be read, libcurl reads: a hundred buffers in one go. (And 8.14's timer goes off all
+ * the time while a body pauses: so it must not have a better priority than what ends the pause.) */
 static bool request_pauses(HttpRequest *request) {
         return request->resume && request->taken >= HTTP_PIECE_SIZE &&
                sd_event_source_set_enabled(request->resume, SD_EVENT_ONESHOT) >= 0;
@@ -386,11 +386,11 @@ static int on_resume(_unused_ sd_event_source *source, void *userdata) {
         return 0;
 }
 
-static bool set_priority_of_body(HttpRequest *request) {
-        if (request->options.priority == 0)
+static bool request_may_pause(HttpRequest *request) {
+        if (request->http->priority == 0)
                 return true;
         return sd_event_add_defer(request->http->event, &request->resume, on_resume, request) >= 0 &&
-               sd_event_source_set_priority(request->resume, request->options.priority) >= 0 &&
+               sd_event_source_set_priority(request->resume, request->http->priority) >= 0 &&
                sd_event_source_set_enabled(request->resume, SD_EVENT_OFF) >= 0;
 }
 
@@ -493,7 +493,7 @@ int http_send(Http *http, const HttpOptions *options, HttpRequest **ret) {
         request->options = *options;
         request->easy = curl_easy_init();
         request->headers = make_headers();
-        if (!request->easy || !request->headers || !set_options(request, url) || !set_priority_of_body(request))
+        if (!request->easy || !request->headers || !set_options(request, url) || !request_may_pause(request))
                 return -ENOMEM;
         /* libcurl has copies. */
         request->options.method = request->options.path = request->options.form = request->options.filters = NULL;

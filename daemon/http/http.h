@@ -28,6 +28,9 @@ typedef struct HttpPeer {
         const char *user; /* basic authentication, with the password */
         const char *password;
         unsigned connections; /* at the same time at most, beyond which requests wait; 0: no limit */
+        /* Of all that is done for it, as sd_event_source_set_priority(). With another one than 0 long bodies take their
+         * time: no more than HTTP_PIECE_SIZE bytes, and what libcurl hands over at a time, come before the loop runs. */
+        int64_t priority;
 } HttpPeer;
 
 typedef struct HttpResult {
@@ -45,9 +48,6 @@ typedef struct HttpOptions {
         const char *filters; /* NULL, or JSON for the query's last parameter of that name, which is encoded here */
         uint64_t timeout;    /* microseconds for the whole, 0: for ever; to connect alone never takes over 5 s */
         bool fresh;          /* on a connection of its own, which is not kept */
-        /* Of what is read, as sd_event_source_set_priority(). With another one than 0 a long body takes its time: no more
-         * than HTTP_PIECE_SIZE bytes, and what libcurl hands over at a time, come before the loop runs again. */
-        int64_t priority;
 
         /* These two are called in the middle of libcurl's work: no function of this header may be called there.
          * head (may be NULL): the header of an answer of success is complete. body: the next bytes of such an
