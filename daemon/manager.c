@@ -107,6 +107,7 @@ static void manager_set_ready(Manager *manager) {
                 return;
         manager->ready = service_notify_ready();
         service_forget_starts(&manager->store);
+        (void) malloc_trim(0); /* to list, read and decide all takes far more than what stays */
 }
 
 static void manager_set_reloaded(Manager *manager) {

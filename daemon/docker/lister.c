@@ -25,17 +25,13 @@ static int on_body(void *userdata, const char *data, size_t size) {
         return array_splitter_feed(&lister->rows, data, size, on_row, lister);
 }
 
-static DockerList take_list(Lister *lister) {
+static void take_list(Lister *lister, DockerList *ret) {
         DockerPorts *ports = &lister->ports;
-        DockerList list;
 
         docker_ports_sort(ports);
-        list = (DockerList) {
-                .host_ports = TAKE_PTR(ports->items),
-                .n_host_ports = ports->n_items,
-                .truncated = lister->truncated || ports->truncated,
-        };
-        return list;
+        ret->host_ports = TAKE_PTR(ports->items);
+        ret->n_host_ports = ports->n_items;
+        ret->truncated = lister->truncated || ports->truncated;
 }
 
 static void lister_clear(Lister *lister) {
@@ -59,7 +55,7 @@ static void tell(Lister *lister, const HttpResult *result) {
                 notices_list_failed(lister->link->notices, result->error, result->reason);
                 return;
         }
-        list = take_list(lister);
+        take_list(lister, &list);
         notices_listed(lister->link->notices, &list);
 }
 
