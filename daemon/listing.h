@@ -8,12 +8,12 @@
 #include "daemon/images.h"
 #include "daemon/model/model.h"
 
-/* What Docker's lists say, beside the records. A list comes row by row, and other things happen in between: nothing here
- * takes longer the more containers there are, but for the first list, before which nothing is decided.
+/* What Docker's lists say, beside the records. A list comes row by row, and other things happen in between: nothing
+ * here takes longer the more containers there are, but for the first list, before which nothing is decided.
  *
- * That one is kept until it is known to be whole, and taken as it is then. Of a later one, a row that says something else
- * than the record may be the older of the two; and so may the list that does not have it. All that it leads to is that
- * Docker is asked for that container. */
+ * That one is kept until it is known to be whole, and taken as it is then. Of a later one, a row that says something
+ * else than the record may be the older of the two; and so may the list that does not have it. All that it leads to is
+ * that Docker is asked for that container. */
 typedef struct Listing Listing;
 
 typedef struct ListingHandlers {
@@ -30,8 +30,9 @@ DEFINE_CLEANUP(Listing, listing_free)
 /* A row of the list that is under way; handed over. */
 void listing_add(Listing *listing, Container *row);
 
-/* All rows were there. The records that it does not have, or does not say enough of, are looked for when nothing else is
- * to be done. Returns 1 if it was a first list, else 0; or -ENOMEM: a row of the first list is lost, and with it all. */
+/* All rows were there. The records that it does not have, or does not say enough of, are looked for when nothing else
+ * is to be done. Returns 1 if it was a first list, else 0; or -ENOMEM: a row of the first list is lost, and so all of
+ * it. */
 int listing_finish(Listing *listing);
 
 /* It broke off: what is not in it is not gone, and a first list counts for nothing. */

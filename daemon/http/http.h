@@ -29,7 +29,7 @@ typedef struct HttpPeer {
         const char *password;
         unsigned connections; /* at the same time at most, beyond which requests wait; 0: no limit */
         /* Of all that is done for it, as sd_event_source_set_priority(). With another one than 0 long bodies take their
-         * time: no more than HTTP_PIECE_SIZE bytes, and what libcurl hands over at a time, come before the loop runs. */
+         * time: HTTP_PIECE_SIZE bytes, and what libcurl hands over at a time, are the most before the loop runs. */
         int64_t priority;
 } HttpPeer;
 

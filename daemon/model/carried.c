@@ -117,7 +117,8 @@ Carried *carried_free(Carried *carried) {
 }
 
 int carried_add_own(Carried **carried, const Element *element) {
-        size_t size = sizeof(Carried) + (*carried)->n_shares * sizeof(Share *) + (*carried)->size + packed_size(element);
+        const Carried *old = *carried;
+        size_t size = sizeof(Carried) + old->n_shares * sizeof(Share *) + old->size + packed_size(element);
         Carried *larger = realloc(*carried, size);
 
         if (!larger)

@@ -4,8 +4,8 @@
 #include "daemon/model/element.h"
 #include "daemon/model/share.h"
 
-/* What stands in the kernel for one record: elements that no other needs, and those that it shares. There is one for each
- * container: it is one piece of memory, in which the elements have no room for what they do not say. */
+/* What stands in the kernel for one record: elements that no other needs, and those that it shares. There is one for
+ * each container: it is one piece of memory, in which the elements have no room for what they do not say. */
 typedef struct Carried Carried;
 struct Carried {
         Carried *next; /* while its record is gone already */

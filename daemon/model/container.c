@@ -171,7 +171,8 @@ static bool health_equal(ContainerHealth a, ContainerHealth b) {
 }
 
 bool container_equal(const Container *a, const Container *b) {
-        if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || a->created != b->created || a->state != b->state || !health_equal(a->health, b->health) ||
+        if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || a->created != b->created ||
+            a->state != b->state || !health_equal(a->health, b->health) ||
             !network_mode_equal(a->network_mode, b->network_mode) || a->labels_dropped != b->labels_dropped ||
             a->truncated != b->truncated || a->n_networks != b->n_networks || a->n_labels != b->n_labels)
                 return false;

@@ -58,7 +58,7 @@ typedef struct ContainerLabel {
 typedef struct Container {
         char id[CONTAINER_ID_SIZE + 1]; /* lower-case hex */
         char *name;                     /* without the leading slash */
-        char *image_id;                 /* "sha256:..."; NULL once it is a record's: it never changes, and says no more */
+        char *image_id;                 /* "sha256:..."; NULL once it is a record's: it never changes */
         int64_t created;                /* seconds since the epoch (the list says no finer) */
         int32_t pid;                    /* of its first process, 0 if unknown (the list does not say): no fact to compare */
         int64_t started;                /* nanoseconds since the epoch, 0 if unknown (the list does not say) */

@@ -171,8 +171,8 @@ DEFINE_CLEANUP(Record, record_free)
  * until this is called again. Returns true if something is different. */
 bool record_attach(Record *record, const Attachments *attachments);
 
-/* While the attachments are not known: what stands in the table is the address of a container that has none. Returns 0 or
- * -ENOMEM. */
+/* While the attachments are not known: what stands in the table is the address of a container that has none. Returns 0
+ * or -ENOMEM. */
 int record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments);
 
 /* The new record of a container takes over what the old one was: who held a port, what was announced, which list had it,
