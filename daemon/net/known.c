@@ -2,6 +2,7 @@
 #include "daemon/net/known.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/array.h"
 
@@ -37,7 +38,7 @@ static size_t known_routes_sift(const KnownRoutes *routes, KnownRoute *added, si
 }
 
 int known_routes_add(KnownRoutes *routes, KnownRoute *added, size_t n) {
-        size_t kept = routes->count, to;
+        size_t end = routes->count; /* of what was not moved yet */
         int r;
 
         n = known_routes_sift(routes, added, n);
@@ -45,12 +46,12 @@ int known_routes_add(KnownRoutes *routes, KnownRoute *added, size_t n) {
         if (r < 0)
                 return r;
         routes->count += n;
-        /* From the end, so that each is moved once. */
-        for (to = routes->count; n > 0; to--) {
-                if (kept > 0 && known_route_compare(&routes->items[kept - 1], &added[n - 1]) > 0)
-                        routes->items[to - 1] = routes->items[--kept];
-                else
-                        routes->items[to - 1] = added[--n];
+        for (; n > 0; n--) { /* from the last, so that each is moved once */
+                size_t place = array_lower_bound(&added[n - 1], routes->items, end, sizeof(*added), known_route_compare);
+
+                memmove(&routes->items[place + n], &routes->items[place], (end - place) * sizeof(*added));
+                routes->items[place + n - 1] = added[n - 1];
+                end = place;
         }
         return 0;
 }
