@@ -11,9 +11,24 @@
 #include "common/text.h"
 #include "daemon/net/listeners.h"
 
+#define PASSWD "/etc/passwd"
+
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+               a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void users_check(UserNames *users) {
+        struct stat file = {};
+
+        (void) stat(PASSWD, &file);
+        if (!is_same_file(&file, &users->file))
+                *users = (UserNames) { .file = file };
+}
+
 /* From the file alone: the name service could ask a server, and nothing here may wait. */
-static void user_format(uid_t uid, char buffer[static HOST_PORT_USER_SIZE]) {
-        FILE *file = fopen("/etc/passwd", "re");
+static void user_read(uid_t uid, char buffer[static HOST_PORT_USER_SIZE]) {
+        FILE *file = fopen(PASSWD, "re");
         const struct passwd *entry;
         char name[32];
 
@@ -29,6 +44,21 @@ static void user_format(uid_t uid, char buffer[static HOST_PORT_USER_SIZE]) {
         fclose(file);
 }
 
+static const char *user_find(UserNames *users, uid_t uid) {
+        size_t i = 0;
+
+        while (i < users->count && users->items[i].uid != uid)
+                i++;
+        if (i < users->count)
+                return users->items[i].text;
+        if (i == USER_NAMES_MAX)
+                i = users->count = 0;
+        users->items[i].uid = uid;
+        user_read(uid, users->items[i].text);
+        users->count++;
+        return users->items[i].text;
+}
+
 static HostPort host_port_of(const Listener *listener) {
         return (HostPort) {
                 .protocol = listener->protocol,
@@ -38,24 +68,26 @@ static HostPort host_port_of(const Listener *listener) {
         };
 }
 
-int hostports_read(unsigned protocols, const HostPort *published, size_t n_published, HostPort **ret,
-                   size_t *ret_count) {
+void hostports_reader_done(HostPortsReader *reader) {
+        netlink_close(&reader->netlink);
+}
+
+int hostports_read(HostPortsReader *reader, unsigned protocols, const HostPort *published, size_t n_published,
+                   HostPort **ret, size_t *ret_count) {
         _cleanup_(listeners_done) Listeners listeners = {};
         _cleanup_free_ HostPort *ports = NULL;
         int r;
 
-        r = listeners_read(protocols, &listeners);
+        r = listeners_read(&reader->netlink, protocols, &listeners);
         if (r < 0)
                 return r;
         ports = calloc(listeners.count + n_published + 1, sizeof(*ports));
         if (!ports)
                 return -ENOMEM;
+        users_check(&reader->users);
         for (size_t i = 0; i < listeners.count; i++) {
                 ports[i] = host_port_of(&listeners.items[i]);
-                if (i > 0 && listeners.items[i].uid == listeners.items[i - 1].uid)
-                        strcpy(ports[i].user, ports[i - 1].user);
-                else
-                        user_format(listeners.items[i].uid, ports[i].user);
+                strcpy(ports[i].user, user_find(&reader->users, listeners.items[i].uid));
         }
         for (size_t i = 0; i < n_published; i++)
                 ports[listeners.count + i] = published[i];

@@ -59,6 +59,7 @@ struct Manager {
         int kernel_error; /* of the last pass; 0 if it went well */
         uint64_t kernel_since; /* when it first went wrong; CLOCK_REALTIME */
         uint64_t config_since; /* when the configuration file was found bad; 0 if it is in use; CLOCK_REALTIME */
+        HostPortsReader host_ports;
         int host_ports_error; /* told when it changes */
         uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
@@ -140,7 +141,7 @@ static void manager_look_at_host_ports(Manager *manager) {
         if (protocols == 0)
                 return;
         published = containers_published(manager->containers, &n);
-        r = hostports_read(protocols, published, n, &ports, &n);
+        r = hostports_read(&manager->host_ports, protocols, published, n, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)
@@ -446,6 +447,7 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
                 return -ENOMEM;
         }
         manager->config_path = config_path;
+        manager->host_ports = HOST_PORTS_READER_NEW;
         manager->retry_usec = RETRY_MIN_USEC;
         r = config_load(config_path, &manager->config, error);
         if (r < 0) {
@@ -471,6 +473,7 @@ Manager *manager_free(Manager *manager) {
         containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);
+        hostports_reader_done(&manager->host_ports);
         metrics_file_free(manager->metrics_file);
         heartbeat_free(manager->heartbeat);
         sd_event_source_unref(manager->reconcile_source);
