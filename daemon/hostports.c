@@ -9,7 +9,6 @@
 
 #include "common/macros.h"
 #include "common/text.h"
-#include "daemon/net/listeners.h"
 
 #define PASSWD "/etc/passwd"
 
@@ -68,17 +67,52 @@ static HostPort host_port_of(const Listener *listener) {
         };
 }
 
+static void reader_forget_ahead(HostPortsReader *reader) {
+        listeners_done(&reader->ahead);
+        reader->ahead_until = 0;
+}
+
 void hostports_reader_done(HostPortsReader *reader) {
+        reader_forget_ahead(reader);
         netlink_close(&reader->netlink);
 }
 
-int hostports_read(HostPortsReader *reader, unsigned protocols, const HostPort *published, size_t n_published,
-                   HostPort **ret, size_t *ret_count) {
+void hostports_look_ahead(HostPortsReader *reader, uint64_t now) {
+        if (reader->protocols == 0 || now < reader->ahead_until)
+                return;
+        reader_forget_ahead(reader);
+        if (listeners_read(&reader->netlink, reader->protocols, &reader->ahead) < 0)
+                return;
+        reader->ahead_protocols = reader->protocols;
+        reader->ahead_until = now + HOST_PORTS_AHEAD_USEC;
+}
+
+/* Each reading ahead is used once. */
+static int reader_get_listeners(HostPortsReader *reader, uint64_t now, unsigned protocols, Listeners *ret) {
+        size_t kept = 0;
+
+        if (now >= reader->ahead_until || (protocols & ~reader->ahead_protocols) != 0) {
+                reader_forget_ahead(reader);
+                return listeners_read(&reader->netlink, protocols, ret);
+        }
+        *ret = reader->ahead;
+        reader->ahead = (Listeners) {};
+        reader->ahead_until = 0;
+        for (size_t i = 0; i < ret->count; i++)
+                if (protocols & protocol_bit(ret->items[i].protocol))
+                        ret->items[kept++] = ret->items[i];
+        ret->count = kept;
+        return 0;
+}
+
+int hostports_read(HostPortsReader *reader, uint64_t now, unsigned protocols, const HostPort *published,
+                   size_t n_published, HostPort **ret, size_t *ret_count) {
         _cleanup_(listeners_done) Listeners listeners = {};
         _cleanup_free_ HostPort *ports = NULL;
         int r;
 
-        r = listeners_read(&reader->netlink, protocols, &listeners);
+        r = reader_get_listeners(reader, now, protocols, &listeners);
+        reader->protocols = protocols;
         if (r < 0)
                 return r;
         ports = calloc(listeners.count + n_published + 1, sizeof(*ports));

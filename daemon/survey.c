@@ -183,7 +183,7 @@ static int look_at_host_ports(Survey *survey) {
         size_t n;
         int r;
 
-        r = hostports_read(&reader, PROTOCOLS_ALL, survey->published, survey->n_published, &ports, &n);
+        r = hostports_read(&reader, 0, PROTOCOLS_ALL, survey->published, survey->n_published, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(survey->model, ports, n);
         return r;

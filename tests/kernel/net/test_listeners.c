@@ -89,7 +89,7 @@ static uint16_t met_by(const char *entry) {
         uint16_t met = 0;
         size_t n;
 
-        assert_int_equal(hostports_read(&reader, PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
+        assert_int_equal(hostports_read(&reader, 0, PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
         if (n > 1)
                 qsort(ports, n, sizeof(*ports), compare_host_ports);
         assert_int_equal(arbiter_decide(&record, 1, ports, n), 0);
@@ -149,7 +149,7 @@ static void each_user_is_named(void **state) {
                 HostPort *ports;
                 size_t n;
 
-                assert_int_equal(hostports_read(&reader, PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
+                assert_int_equal(hostports_read(&reader, 0, PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
                 assert_int_equal(n, USERS);
                 for (size_t i = 0; i < n; i++) {
                         char user[HOST_PORT_USER_SIZE] = "a process of user root";
@@ -160,6 +160,44 @@ static void each_user_is_named(void **state) {
                 }
                 free(ports);
         }
+}
+
+static size_t read_ports(HostPortsReader *reader, uint64_t now, unsigned protocols) {
+        HostPort *ports;
+        size_t n;
+
+        assert_int_equal(hostports_read(reader, now, protocols, NULL, 0, &ports, &n), 0);
+        free(ports);
+        return n;
+}
+
+static void what_was_read_ahead_is_used_for_a_moment(void **state) {
+        const unsigned tcp = protocol_bit(PROTOCOL_TCP), udp = protocol_bit(PROTOCOL_UDP);
+        _cleanup_(hostports_reader_done) HostPortsReader reader = HOST_PORTS_READER_NEW;
+        Fixture *fixture = *state;
+        uint64_t now = 1000000;
+
+        listening(fixture, "0.0.0.0", 8080, false);
+        bound(fixture, SOCK_DGRAM, "0.0.0.0", 8080, false);
+        hostports_look_ahead(&reader, now); /* it does not know yet for what */
+        listening(fixture, "0.0.0.0", 8081, false);
+        assert_int_equal(read_ports(&reader, now, tcp), 2);
+
+        hostports_look_ahead(&reader, now);
+        listening(fixture, "0.0.0.0", 8082, false);
+        hostports_look_ahead(&reader, now + 1); /* that is soon enough */
+        assert_int_equal(read_ports(&reader, now + HOST_PORTS_AHEAD_USEC - 1, tcp), 2);
+        assert_int_equal(read_ports(&reader, now + HOST_PORTS_AHEAD_USEC - 1, tcp), 3);
+
+        hostports_look_ahead(&reader, now);
+        listening(fixture, "0.0.0.0", 8083, false);
+        assert_int_equal(read_ports(&reader, now + HOST_PORTS_AHEAD_USEC, tcp), 4);
+
+        /* Of another protocol it does not say anything; of one it does not need, nothing is said. */
+        hostports_look_ahead(&reader, now);
+        assert_int_equal(read_ports(&reader, now, tcp | udp), 5);
+        hostports_look_ahead(&reader, now);
+        assert_int_equal(read_ports(&reader, now, tcp), 4);
 }
 
 static void anyone_may_ask(void **state) {
@@ -320,6 +358,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(an_empty_host_has_none, setup, teardown),
                 cmocka_unit_test_setup_teardown(says_who_listens, setup, teardown),
                 cmocka_unit_test_setup_teardown(each_user_is_named, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_was_read_ahead_is_used_for_a_moment, setup, teardown),
                 cmocka_unit_test_setup_teardown(anyone_may_ask, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_address_concerns_itself_and_any, setup, teardown),
                 cmocka_unit_test_setup_teardown(any_concerns_every_address_of_its_family, setup, teardown),
