@@ -34,14 +34,14 @@ typedef struct HostPortsReader {
 /* Fit for _cleanup_(). */
 void hostports_reader_done(HostPortsReader *reader);
 
-/* Reads now what hostports_read() is likely to be asked for in a moment: for when there is nothing else to do until Docker
- * has answered. It then takes that, if it is not older than HOST_PORTS_AHEAD_USEC: a process that began to listen
- * since counts as if it had begun after the decision. now: CLOCK_MONOTONIC, microseconds. */
+/* Reads now what hostports_read() is likely to be asked for in a moment, for when there is nothing else to do until
+ * Docker has answered. It then takes that, if it is not older than HOST_PORTS_AHEAD_USEC: a process that began to
+ * listen since counts as if it had begun after the decision. now: CLOCK_MONOTONIC, microseconds. */
 #define HOST_PORTS_AHEAD_USEC UINT64_C(5000)
 void hostports_look_ahead(HostPortsReader *reader, uint64_t now);
 
 /* What they listen on now, and behind that what Docker published: without docker-proxy nobody listens there. *ret is an
- * array of *ret_count, to be freed; its order is undefined. protocols: as protocol_bit(); processes that use another are
- * left out. Returns 0 or negative errno. */
+ * array of *ret_count, to be freed; its order is undefined. protocols: as protocol_bit(); processes that use another
+ * are left out. Returns 0 or negative errno. */
 int hostports_read(HostPortsReader *reader, uint64_t now, unsigned protocols, const HostPort *published,
                    size_t n_published, HostPort **ret, size_t *ret_count);

@@ -454,8 +454,8 @@ int kernel_reconcile(Kernel *kernel) {
 }
 
 bool kernel_is_unfinished(const Kernel *kernel) {
-        return kernel->deaf || kernel->table_suspect || kernel->flows_suspect || kernel->localnet_suspect || kernel->paths_error < 0 ||
-               kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
+        return kernel->deaf || kernel->table_suspect || kernel->flows_suspect || kernel->localnet_suspect ||
+               kernel->paths_error < 0 || kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
 }
 
 const MetricsKernel *kernel_metrics(const Kernel *kernel) {

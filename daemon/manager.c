@@ -390,8 +390,8 @@ static int add_deferred(Manager *manager, sd_event_handler_t handler, int64_t pr
         return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-/* The pass comes after all that reports: what has come in by then is in the same one. What is asked ahead comes when the
- * question to Docker is on its way, and not after the pass, which wants it. */
+/* The pass comes after all that reports: what has come in by then is in the same one. What is asked ahead comes when
+ * the question to Docker is on its way, and not after the pass, which wants it. */
 static int add_deferred_sources(Manager *manager) {
         int r;
 

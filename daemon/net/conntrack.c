@@ -68,8 +68,9 @@ struct Conntrack {
         const ConntrackHandlers *handlers;
         void *userdata;
         sd_event_source *timer;
-        /* What the dumps come by: kept, for closing such a socket waits until nf_tables has freed what was removed last,
-         * 6 to 20 ms after a withdrawal (nft_rcv_nl_event() in the kernel). Closed with an unfinished dump in it. */
+        /* What the dumps come by: kept, for closing such a socket waits until nf_tables has freed what was removed
+         * last, 6 to 20 ms after a withdrawal (nft_rcv_nl_event() in the kernel). Closed with an unfinished dump in
+         * it. */
         int dumps;
         sd_event_source *dumps_source;
         Netlink deletions;
@@ -201,12 +202,14 @@ static int sweep_ask(Conntrack *conntrack, uint8_t family) {
         _Alignas(struct nlmsghdr) char request[NETLINK_REQUEST_SIZE];
         const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
         const struct nlmsghdr *header = ctnetlink_put_dump(request, family, 1);
+        ssize_t sent;
         int r = dumps_open(conntrack);
 
         if (r < 0)
                 return r;
         sweep_watch(conntrack);
-        if (sendto(conntrack->dumps, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel, sizeof(kernel)) < 0)
+        sent = sendto(conntrack->dumps, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel, sizeof(kernel));
+        if (sent < 0)
                 return -errno;
         conntrack->sweep.reading = true;
         return 0;

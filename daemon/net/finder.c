@@ -7,7 +7,8 @@
 
 #include "daemon/net/rtnl.h"
 
-_Static_assert(PATHS_AT_ONCE_MAX <= NETLINK_MANY_MAX && PATHS_AT_ONCE_MAX <= KNOWN_LINKS_MAX, "what fits at a time");
+_Static_assert(PATHS_AT_ONCE_MAX <= NETLINK_MANY_MAX, "what fits at a time");
+_Static_assert(PATHS_AT_ONCE_MAX <= KNOWN_LINKS_MAX, "likewise");
 
 /* One look-up of many. */
 typedef struct Finder {
@@ -86,11 +87,13 @@ static bool is_among(unsigned index, const unsigned *indexes, size_t n) {
 /* What is known is taken first: asking may push it out. */
 static void take_known_links(Finder *finder) {
         for (size_t i = 0; i < finder->n; i++) {
-                Path *path = &finder->answers[i].path;
-                const KnownLink *known = finder->answers[i].error < 0 ? NULL : known_links_find(finder->links, path->ifindex);
+                PathAnswer *answer = &finder->answers[i];
+                const KnownLink *known = NULL;
 
+                if (answer->error >= 0)
+                        known = known_links_find(finder->links, answer->path.ifindex);
                 if (known)
-                        path_set_link(path, known);
+                        path_set_link(&answer->path, known);
         }
 }
 

@@ -7,6 +7,5 @@
 
 /* Looks up many paths in few questions: the routes together, then the interfaces that are not known. */
 
-/* As paths_find_many(): writes each answer, but for neither what is remembered of routes. links: what need not be asked;
- * what was asked is added. */
+/* As paths_find_many(). links: what need not be asked; what was asked is added. */
 int finder_find(Netlink *netlink, KnownLinks *links, const Address *addresses, size_t n, PathAnswer *answers);

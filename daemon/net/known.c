@@ -47,10 +47,11 @@ int known_routes_add(KnownRoutes *routes, KnownRoute *added, size_t n) {
                 return r;
         routes->count += n;
         for (; n > 0; n--) { /* from the last, so that each is moved once */
-                size_t place = array_lower_bound(&added[n - 1], routes->items, end, sizeof(*added), known_route_compare);
+                const KnownRoute *last = &added[n - 1];
+                size_t place = array_lower_bound(last, routes->items, end, sizeof(*last), known_route_compare);
 
-                memmove(&routes->items[place + n], &routes->items[place], (end - place) * sizeof(*added));
-                routes->items[place + n - 1] = added[n - 1];
+                memmove(&routes->items[place + n], &routes->items[place], (end - place) * sizeof(*last));
+                routes->items[place + n - 1] = *last;
                 end = place;
         }
         return 0;

@@ -34,10 +34,10 @@ typedef struct Listeners {
         size_t capacity;
 } Listeners;
 
-/* Asks the kernel for the protocols of a set (protocol_bit()); it answers at once, unless it must load a module first to
- * be able to: for what nobody needs it should not be asked. The socket (NETLINK_CLOSED in the beginning) is opened where
- * it is closed, and stays open for the next time, but not after an error; the caller closes it. Returns 0 or negative
- * errno (-ENOENT: the kernel has no sock_diag for TCP or UDP; SCTP may be missing). */
+/* Asks the kernel for the protocols of a set (protocol_bit()); it answers at once, unless it must load a module first
+ * to be able to: for what nobody needs it should not be asked. The socket (NETLINK_CLOSED in the beginning) is opened
+ * where it is closed, and stays open for the next time, but not after an error; the caller closes it. Returns 0 or
+ * negative errno (-ENOENT: the kernel has no sock_diag for TCP or UDP; SCTP may be missing). */
 int listeners_read(Netlink *netlink, unsigned protocols, Listeners *ret);
 void listeners_done(Listeners *listeners);
 

@@ -12,8 +12,8 @@ typedef struct Heard {
         int64_t last;          /* when an element was heard of last */
 } Heard;
 
-/* Both end the process where they cannot. While anybody listens, the kernel makes notifications: what is measured without
- * that must not be listened to. */
+/* Both end the process where they cannot. While anybody listens, the kernel makes notifications: what is measured
+ * without that must not be listened to. */
 int monitor_open(void);
 void monitor_listen(int fd, bool on);
 /* Adds what waits, without blocking. */

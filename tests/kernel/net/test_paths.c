@@ -295,8 +295,8 @@ static void a_known_interface_is_not_asked_for(void **state) {
         assert_path(fixture, "172.30.0.2", "br2", "172.30.0.0/16", true);
 
         /* The same number, another interface. */
-        netns_run("ip link del br2 && ip link add br3 index %u type veth peer name br4 && ip addr add 172.30.0.1/16 dev br3 &&"
-                  " ip link set br3 up", path.ifindex);
+        netns_run("ip link del br2 && ip link add br3 index %u type veth peer name br4 &&"
+                  " ip addr add 172.30.0.1/16 dev br3 && ip link set br3 up", path.ifindex);
         loop_settle(fixture->event);
         assert_path(fixture, "172.30.0.2", "br3", "172.30.0.0/16", false);
 }
