@@ -208,7 +208,8 @@ static int sweep_ask(Conntrack *conntrack, uint8_t family) {
         if (r < 0)
                 return r;
         sweep_watch(conntrack);
-        sent = sendto(conntrack->dumps, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel, sizeof(kernel));
+        sent = sendto(conntrack->dumps, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel,
+                      sizeof(kernel));
         if (sent < 0)
                 return -errno;
         conntrack->sweep.reading = true;
