@@ -340,13 +340,7 @@ int paths_get_localnet(Paths *paths, const char *ifname, bool *ret) {
 }
 
 int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
-        Link link;
-        int r;
-
-        r = rtnl_get_link(&paths->requests, 0, ifname, &link);
-        if (r < 0)
-                return r;
-        return rtnl_set_localnet(&paths->requests, link.index, on);
+        return rtnl_set_localnet(&paths->requests, ifname, on);
 }
 
 int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address) {

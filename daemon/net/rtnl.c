@@ -100,6 +100,11 @@ static int link_read(const struct nlmsghdr *message, void *userdata) {
         return link_decode(message, userdata);
 }
 
+/* Longer names are no interface's, and the kernel would say ERANGE. */
+static bool name_is_possible(const char *name) {
+        return name && strlen(name) < IF_NAMESIZE;
+}
+
 /* By name if index is 0. */
 static void request_link(Request *request, unsigned index, const char *name) {
         struct ifinfomsg *header = request_begin(request, RTM_GETLINK, 0, sizeof(*header));
@@ -134,8 +139,7 @@ int rtnl_get_link(Netlink *netlink, unsigned index, const char *name, Link *ret)
         Link link = {};
         int r;
 
-        /* Longer names are no interface's, and the kernel would say ERANGE. */
-        if (index == 0 && (!name || strlen(name) >= IF_NAMESIZE))
+        if (index == 0 && !name_is_possible(name))
                 return -ENODEV;
         request_link(&request, index, name);
         r = netlink_request(netlink, &request.header, link_read, &link);
@@ -147,12 +151,15 @@ int rtnl_get_link(Netlink *netlink, unsigned index, const char *name, Link *ret)
         return 0;
 }
 
-int rtnl_set_localnet(Netlink *netlink, unsigned index, bool on) {
+/* Where no index is given, the kernel takes the name for whose it is, and not for a new one. */
+int rtnl_set_localnet(Netlink *netlink, const char *name, bool on) {
         Request request;
-        struct ifinfomsg *header = request_begin(&request, RTM_SETLINK, 0, sizeof(*header));
         struct nlattr *families, *inet, *switches;
 
-        header->ifi_index = (int) index;
+        if (!name_is_possible(name))
+                return -ENODEV;
+        request_begin(&request, RTM_SETLINK, 0, sizeof(struct ifinfomsg));
+        mnl_attr_put_strz(&request.header, IFLA_IFNAME, name);
         families = mnl_attr_nest_start(&request.header, IFLA_AF_SPEC);
         inet = mnl_attr_nest_start(&request.header, AF_INET);
         switches = mnl_attr_nest_start(&request.header, IFLA_INET_CONF);

@@ -35,8 +35,8 @@ typedef struct LinkAnswer {
 } LinkAnswer;
 int rtnl_get_links(Netlink *netlink, const unsigned *indexes, size_t n, LinkAnswer *answers);
 
-/* -ENODEV: the interface is gone. */
-int rtnl_set_localnet(Netlink *netlink, unsigned index, bool on);
+/* -ENODEV: there is no interface of that name. */
+int rtnl_set_localnet(Netlink *netlink, const char *name, bool on);
 /* -ENODEV: the interface is gone, or no port of a bridge any more. */
 int rtnl_set_hairpin(Netlink *netlink, unsigned port, bool on);
 
