@@ -164,8 +164,8 @@ int nft_monitor_resume(NftMonitor *monitor, NftSocket *own, uint32_t generation,
         r = set_membership(monitor->fd, NETLINK_ADD_MEMBERSHIP);
         if (r < 0)
                 return r;
-        if (committed && ++generation == 0) /* which the kernel leaves out */
-                generation = 1;
+        if (committed) /* 0 is left out by the kernel */
+                generation = generation == UINT32_MAX ? 1 : generation + 1;
         if (nft_socket_get_generation(own, &now) < 0 || now != generation)
                 *ret = (NftChanges) { .table = true, .docker_user = { true, true } };
         else

@@ -272,7 +272,7 @@ static void many_interfaces_are_asked_for(void **state) {
 static void a_known_interface_is_not_asked_for(void **state) {
         Fixture *fixture = *state;
         const Address container = address("172.30.0.2");
-        uint64_t end = now_usec() + LOOP_SECONDS_MAX * 1000000u;
+        uint64_t end = now_usec() + LOOP_SECONDS_MAX * UINT64_C(1000000);
         Path path;
 
         assert_int_equal(paths_find(fixture->paths, &container, &path), 0);
