@@ -315,14 +315,17 @@ static void count_batch(Kernel *kernel, const Plan *plan) {
         kernel->metrics.removed += plan->remove.count;
 }
 
-/* Where it does not listen again, the next pass tries, and reads the table after that. */
+/* Where it does not listen again, the next pass tries, and reads the table after that. Who committed meanwhile is not
+ * known, and need not have changed the table: beside many containers that start, Docker does. */
 static int listen_again(Kernel *kernel, uint32_t generation, bool committed) {
+        bool tampered = kernel->tampered;
         NftChanges changes;
         int r = nft_monitor_resume(kernel->monitor, kernel->nft, generation, committed, &changes);
 
         kernel->deaf = r < 0;
         if (r >= 0)
                 take_changes(kernel, &changes);
+        kernel->tampered = tampered;
         return r;
 }
 

@@ -68,7 +68,7 @@ int rtnl_get_routes(Netlink *netlink, const Address *addresses, size_t n, RouteA
         for (size_t i = 0; i < n; i++) {
                 Request request;
 
-                answers[i].error = -EBADMSG; /* if nothing is heard */
+                answers[i] = (RouteAnswer) { .error = -EBADMSG }; /* if nothing is heard */
                 request_route(&request, &addresses[i]);
                 requests_add(&requests, &request);
         }
@@ -127,7 +127,7 @@ int rtnl_get_links(Netlink *netlink, const unsigned *indexes, size_t n, LinkAnsw
         for (size_t i = 0; i < n; i++) {
                 Request request;
 
-                answers[i].error = -EBADMSG;
+                answers[i] = (LinkAnswer) { .error = -EBADMSG };
                 request_link(&request, indexes[i], NULL);
                 requests_add(&requests, &request);
         }
