@@ -118,6 +118,8 @@ static const char *parse_ports(Config *config, const char *value) {
 }
 
 static const char *parse_reserved(Config *config, const char *value) {
+        if (!*value)
+                config->policy.n_reserved = 0;
         return parse_list(value, add_reserved, &config->policy);
 }
 

@@ -7,6 +7,7 @@ import time
 
 QUESTION = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 TRY = 0.02  # seconds: a first packet that is lost is not waited for
+DEADLINE = 120  # what a range of published ports takes, several times
 
 
 def is_served(address, port):
@@ -22,6 +23,9 @@ def is_served(address, port):
 
 for line in sys.stdin:
     host, number = line.split()
+    end = time.monotonic() + DEADLINE
     while not is_served(host, int(number)):
+        if time.monotonic() > end:
+            sys.exit(f"await: no page at {host}:{number} within {DEADLINE} s")
         time.sleep(0.0005)
     print(time.monotonic_ns(), flush=True)

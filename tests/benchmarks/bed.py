@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where the daemon is measured: namespaces, the engine in C, and the release."""
 
+import collections
 import contextlib
 import json
 import os
@@ -20,6 +21,8 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = SOURCE / "build" / "bench"
 DAEMON = BUILD / "daemon" / "calico-exposed"
 PROMPT = 60.0
+# Processor time at so many looks in a row, a tenth of a second apart, that is taken for nothing.
+QUIET_LOOKS, QUIET_SECONDS = 16, 0.0005
 
 # Says when it becomes the daemon: what bash and nsenter took before is not measured. It and the engine go before
 # whatever else the machine does (a nice value does not, against other sessions).
@@ -138,12 +141,12 @@ class Bed(contextlib.AbstractContextManager):
 
     def settle(self):
         """Until the lists and what follows a start, or a burst, are over: the process sleeps."""
-        quiet, last = 0, -1.0
-        while quiet < 15:
-            time.sleep(0.1)
-            used = cpu_seconds(self.pid)
-            quiet = quiet + 1 if used - last < 0.0005 else 0
-            last = used
+        looks = collections.deque(maxlen=QUIET_LOOKS)
+
+        def sleeps():
+            looks.append(cpu_seconds(self.pid))
+            return len(looks) == QUIET_LOOKS and looks[-1] - looks[0] < QUIET_SECONDS
+        wait_until(sleeps, PROMPT, "it has nothing to do", interval=0.1)
 
     def kill(self):
         self.supervisor.process.kill()

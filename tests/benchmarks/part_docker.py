@@ -14,7 +14,7 @@ from table import Row
 SUITE = "bookworm"
 ROUNDS = 9
 RANGE_ROUNDS = 2
-MANY = 100  # which takes some minutes in each way
+MANY = 100  # which takes some minutes
 AWAIT = ["/usr/bin/python3", "-B", "/src/tests/benchmarks/await.py"]
 FIRST = 20000
 
@@ -107,16 +107,24 @@ def describe(way, values):
     return f"run {ran * 1000:.0f} ms{page}, removed {removed * 1000:.0f} ms"
 
 
-def measure_many(machine, way):
+def timed(action, *arguments):
+    begun = time.monotonic()
+    action(*arguments)
+    return time.monotonic() - begun
+
+
+def measure_many(machine):
+    """In turns, each beside as many of the other ways. Seconds to start and to remove all of a way, and their burden."""
+    started, removed = dict.fromkeys(WAYS, 0.0), dict.fromkeys(WAYS, 0.0)
+    turns = [(way, f"many{index}-{number}", FIRST + index * MANY + number)
+             for number in range(MANY) for index, way in enumerate(WAYS)]
     before = burden(machine)
-    begun = time.monotonic()
-    for number in range(MANY):
-        start(machine, f"many{number}", way, FIRST + number, 1)
-    taken = time.monotonic() - begun
+    for way, name, port in turns:
+        started[way] += timed(start, machine, name, way, port, 1)
     after = burden(machine)
-    begun = time.monotonic()
-    machine.remove_containers()
-    return taken, time.monotonic() - begun, [b - a for a, b in zip(before, after)]
+    for way, name, _ in turns:
+        removed[way] += timed(machine.docker, "rm", "--force", name)
+    return started, removed, [b - a for a, b in zip(before, after)]
 
 
 def run():
@@ -125,8 +133,10 @@ def run():
             for way, values in alternate(machine, waiter, count, rounds).items():
                 yield Row(f"{count} port{'s' if count > 1 else ''}, {way}", describe(way, values),
                           "as neither" if way == "label" else "")
-        for way in WAYS:
-            taken, removed, (proxies, kib, own) = measure_many(machine, way)
+        started, removed, (proxies, kib, own) = measure_many(machine)
+        burdens = {"neither": "", "label": f", the daemon {own / 1024:.1f} MiB more",
+                   "-p": f", {proxies} processes with {kib / 1024:.0f} MiB more"}
+        for way, burden_text in burdens.items():
             yield Row(f"{MANY} containers, {way}",
-                      f"started in {taken:.1f} s, removed in {removed:.1f} s; {proxies} processes with "
-                      f"{kib / 1024:.0f} MiB more, the daemon {own / 1024:.1f} MiB more")
+                      f"started in {started[way]:.1f} s, removed in {removed[way]:.1f} s{burden_text}",
+                      "as neither" if way == "label" else "")

@@ -124,7 +124,8 @@ static void test_calico(void **state _unused_) {
 }
 
 static void test_empty_lists(void **state _unused_) {
-        _cleanup_(config_freep) Config *config = good("[Expose]\nReservedPorts=\nInterfaces=eth0\nInterfaces=\n"
+        _cleanup_(config_freep) Config *config = good("[Expose]\nReservedPorts=22,443\nReservedPorts=\n"
+                                                      "Interfaces=eth0\nInterfaces=\n"
                                                       "Addresses=192.0.2.1\nAddresses=\n");
 
         assert_int_equal(config->policy.n_reserved, 0);
