@@ -26,6 +26,10 @@
 /* The kernel answers at once: a dump that stands still for so long will not go on. */
 #define SILENCE_USEC_MAX UINT64_C(5000000)
 
+/* Behind the pass, which sends nothing through connection tracking: what a part of the dump takes is the kernel's, and
+ * where little is in the table, the whole of it is one part. */
+#define SWEEP_PRIORITY (SD_EVENT_PRIORITY_IDLE + 10)
+
 #define LOCAL_MEMORY 8
 
 /* A filter on its way through its looks. */
@@ -50,8 +54,7 @@ typedef struct Sweep {
         uint64_t started; /* CLOCK_MONOTONIC */
         FlowIndex index;
         bool ipv4, ipv6; /* families that are still to be read */
-        int fd;
-        sd_event_source *source;
+        bool reading;    /* a dump has begun, and its end was not seen yet */
         int error;
 } Sweep;
 
@@ -65,6 +68,11 @@ struct Conntrack {
         const ConntrackHandlers *handlers;
         void *userdata;
         sd_event_source *timer;
+        /* What the dumps come by: kept, for closing such a socket waits until nf_tables has freed what was removed
+         * last, 6 to 20 ms after a withdrawal (nft_rcv_nl_event() in the kernel). Closed with an unfinished dump in
+         * it. */
+        int dumps;
+        sd_event_source *dumps_source;
         Netlink deletions;
         Netlink routes;
         Pending *pending;
@@ -83,9 +91,10 @@ static void sweep_fail(Conntrack *conntrack, int error) {
                 conntrack->sweep.error = error;
 }
 
-static void sweep_close_socket(Sweep *sweep) {
-        sweep->source = sd_event_source_disable_unref(sweep->source);
-        sweep->fd = close_fd(sweep->fd);
+static void dumps_close(Conntrack *conntrack) {
+        conntrack->dumps_source = sd_event_source_disable_unref(conntrack->dumps_source);
+        conntrack->dumps = close_fd(conntrack->dumps);
+        conntrack->sweep.reading = false;
 }
 
 /* Deleting */
@@ -176,19 +185,35 @@ static void sweep_watch(Conntrack *conntrack) {
 
 static int sweep_on_part(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
-static int sweep_open_socket(Conntrack *conntrack, uint8_t family) {
+static int dumps_open(Conntrack *conntrack) {
+        int r;
+
+        if (conntrack->dumps >= 0)
+                return 0;
+        conntrack->dumps = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+        if (conntrack->dumps < 0)
+                return -errno;
+        r = sd_event_add_io(conntrack->event, &conntrack->dumps_source, conntrack->dumps, EPOLLIN, sweep_on_part,
+                            conntrack);
+        return r < 0 ? r : sd_event_source_set_priority(conntrack->dumps_source, SWEEP_PRIORITY);
+}
+
+static int sweep_ask(Conntrack *conntrack, uint8_t family) {
         _Alignas(struct nlmsghdr) char request[NETLINK_REQUEST_SIZE];
-        Sweep *sweep = &conntrack->sweep;
         const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
         const struct nlmsghdr *header = ctnetlink_put_dump(request, family, 1);
+        ssize_t sent;
+        int r = dumps_open(conntrack);
 
-        sweep->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-        if (sweep->fd < 0)
-                return -errno;
+        if (r < 0)
+                return r;
         sweep_watch(conntrack);
-        if (sendto(sweep->fd, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel, sizeof(kernel)) < 0)
+        sent = sendto(conntrack->dumps, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel,
+                      sizeof(kernel));
+        if (sent < 0)
                 return -errno;
-        return sd_event_add_io(conntrack->event, &sweep->source, sweep->fd, EPOLLIN, sweep_on_part, conntrack);
+        conntrack->sweep.reading = true;
+        return 0;
 }
 
 static int conntrack_schedule(Conntrack *conntrack);
@@ -231,7 +256,8 @@ static void sweep_finish(Conntrack *conntrack) {
 
         (void) sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now);
         through = sweep_settle(conntrack, now);
-        sweep_close_socket(sweep);
+        if (sweep->reading)
+                dumps_close(conntrack);
         flow_index_done(&sweep->index);
         sweep->running = false;
         conntrack->pause = now + MIN((now - sweep->started) * PAUSE_FACTOR, PAUSE_USEC_MAX);
@@ -249,19 +275,19 @@ static void sweep_next(Conntrack *conntrack) {
         Sweep *sweep = &conntrack->sweep;
         int r = 0;
 
-        sweep_close_socket(sweep);
+        sweep->reading = false;
         if (sweep->ipv4) {
                 sweep->ipv4 = false;
-                r = sweep_open_socket(conntrack, AF_INET);
+                r = sweep_ask(conntrack, AF_INET);
         } else if (sweep->ipv6) {
                 sweep->ipv6 = false;
-                r = sweep_open_socket(conntrack, AF_INET6);
+                r = sweep_ask(conntrack, AF_INET6);
         }
         if (r < 0) {
                 sweep_fail(conntrack, r);
-                sweep_close_socket(sweep);
+                dumps_close(conntrack);
         }
-        if (sweep->fd < 0)
+        if (!sweep->reading)
                 sweep_finish(conntrack);
 }
 
@@ -289,12 +315,16 @@ static bool sweep_read(Conntrack *conntrack) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         ssize_t size;
 
-        size = netlink_receive(conntrack->sweep.fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        size = netlink_receive(conntrack->dumps, buffer, sizeof(buffer), MSG_DONTWAIT);
         if (size == -EAGAIN)
                 return false;
+        if (!conntrack->sweep.reading) /* nothing was asked */
+                return true;
         sweep_watch(conntrack);
-        if (size < 0)
+        if (size < 0) {
                 sweep_fail(conntrack, (int) size);
+                dumps_close(conntrack); /* with what is left of it */
+        }
         if (size < 0 || sweep_take_part(conntrack, (const struct nlmsghdr *) buffer, (size_t) size))
                 sweep_next(conntrack);
         return true;
@@ -332,7 +362,7 @@ static void sweep_start(Conntrack *conntrack, uint64_t now) {
         Sweep *sweep = &conntrack->sweep;
         int r;
 
-        *sweep = (Sweep) { .running = true, .started = now, .fd = -1 };
+        *sweep = (Sweep) { .running = true, .started = now };
         conntrack->n_localities = 0;
         for (size_t i = 0; i < conntrack->n_pending; i++) {
                 Pending *pending = &conntrack->pending[i];
@@ -405,6 +435,8 @@ static int conntrack_start(Conntrack *conntrack) {
                 return r;
         r = sd_event_add_time(conntrack->event, &conntrack->timer, CLOCK_MONOTONIC, 0, 1000, conntrack_on_timer,
                               conntrack);
+        if (r >= 0)
+                r = sd_event_source_set_priority(conntrack->timer, SWEEP_PRIORITY);
         if (r < 0)
                 return r;
         return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
@@ -419,9 +451,9 @@ int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *user
         conntrack->event = sd_event_ref(event);
         conntrack->handlers = handlers;
         conntrack->userdata = userdata;
+        conntrack->dumps = -1;
         conntrack->deletions = NETLINK_CLOSED;
         conntrack->routes = NETLINK_CLOSED;
-        conntrack->sweep.fd = -1;
         r = conntrack_start(conntrack);
         if (r < 0)
                 return r;
@@ -432,7 +464,7 @@ int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *user
 Conntrack *conntrack_free(Conntrack *conntrack) {
         if (!conntrack)
                 return NULL;
-        sweep_close_socket(&conntrack->sweep);
+        dumps_close(conntrack);
         flow_index_done(&conntrack->sweep.index);
         sd_event_source_disable_unref(conntrack->timer);
         netlink_close(&conntrack->deletions);

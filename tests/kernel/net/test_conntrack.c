@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "daemon/net/conntrack.h"
 #include "flows.h"
@@ -505,6 +506,27 @@ static int sweep_fd(void) {
         return -1;
 }
 
+static ino_t sweep_inode(void) {
+        struct stat status;
+
+        assert_int_equal(fstat(sweep_fd(), &status), 0);
+        return status.st_ino;
+}
+
+/* Closing one waits for what nf_tables has to free, which is just what comes before a sweep. */
+static void the_socket_of_the_sweeps_is_kept(void **state) {
+        Fixture *fixture = *state;
+        ino_t inode;
+
+        flows_make(&made);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80), 1);
+        inode = sweep_inode();
+        flows_make(&made);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80), 1);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "fd00:30::2", 80), 0);
+        assert_int_equal(sweep_inode(), inode);
+}
+
 static void a_dump_without_end_is_given_up(void **state) {
         Fixture *fixture = *state;
         FlowFilter filter = translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80);
@@ -593,6 +615,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(zones_are_kept_apart, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_has_no_ports_is_passed_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failure_is_told_and_made_good, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_socket_of_the_sweeps_is_kept, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_dump_without_end_is_given_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(it_can_be_freed_at_any_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(nothing_asked_is_nothing_done, setup, teardown),
