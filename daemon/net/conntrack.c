@@ -30,6 +30,10 @@
  * where little is in the table, the whole of it is one part. */
 #define SWEEP_PRIORITY (SD_EVENT_PRIORITY_IDLE + 10)
 
+/* But where there is always something else to do, old flows do not stay for ever: so long after it was due, a sweep goes
+ * before the pass. */
+#define URGENT_USEC UINT64_C(100000)
+
 #define LOCAL_MEMORY 8
 
 /* A filter on its way through its looks. */
@@ -68,6 +72,8 @@ struct Conntrack {
         const ConntrackHandlers *handlers;
         void *userdata;
         sd_event_source *timer;
+        sd_event_source *urgent;
+        int64_t priority; /* of the timer and the dumps */
         /* What the dumps come by: kept, for closing such a socket waits until nf_tables has freed what was removed
          * last, 6 to 20 ms after a withdrawal (nft_rcv_nl_event() in the kernel). Closed with an unfinished dump in
          * it. */
@@ -195,7 +201,22 @@ static int dumps_open(Conntrack *conntrack) {
                 return -errno;
         r = sd_event_add_io(conntrack->event, &conntrack->dumps_source, conntrack->dumps, EPOLLIN, sweep_on_part,
                             conntrack);
-        return r < 0 ? r : sd_event_source_set_priority(conntrack->dumps_source, SWEEP_PRIORITY);
+        return r < 0 ? r : sd_event_source_set_priority(conntrack->dumps_source, conntrack->priority);
+}
+
+/* What cannot be set stays as it is. */
+static void conntrack_set_priority(Conntrack *conntrack, int64_t priority) {
+        conntrack->priority = priority;
+        (void) sd_event_source_set_priority(conntrack->timer, priority);
+        if (conntrack->dumps_source)
+                (void) sd_event_source_set_priority(conntrack->dumps_source, priority);
+}
+
+/* Nothing is to be done, or not yet. */
+static void conntrack_rest(Conntrack *conntrack) {
+        (void) sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
+        (void) sd_event_source_set_enabled(conntrack->urgent, SD_EVENT_OFF);
+        conntrack_set_priority(conntrack, SWEEP_PRIORITY);
 }
 
 static int sweep_ask(Conntrack *conntrack, uint8_t family) {
@@ -260,6 +281,7 @@ static void sweep_finish(Conntrack *conntrack) {
                 dumps_close(conntrack);
         flow_index_done(&sweep->index);
         sweep->running = false;
+        conntrack_rest(conntrack);
         conntrack->pause = now + MIN((now - sweep->started) * PAUSE_FACTOR, PAUSE_USEC_MAX);
         (void) conntrack_schedule(conntrack);
 
@@ -392,20 +414,39 @@ static int conntrack_on_timer(_unused_ sd_event_source *source, _unused_ uint64_
         return 0;
 }
 
+static int conntrack_on_urgent(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        conntrack_set_priority(userdata, SD_EVENT_PRIORITY_NORMAL);
+        return 0;
+}
+
+static int timer_set(sd_event_source *timer, uint64_t usec) {
+        int r = sd_event_source_set_time(timer, usec);
+
+        return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+/* What is asked for later does not put it off. */
+static int conntrack_set_urgent(Conntrack *conntrack, uint64_t next) {
+        uint64_t now;
+        int r = sd_event_source_get_enabled(conntrack->urgent, NULL);
+
+        if (r != 0)
+                return r;
+        r = sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now);
+        return r < 0 ? r : timer_set(conntrack->urgent, MAX(next, now) + URGENT_USEC);
+}
+
 static int conntrack_schedule(Conntrack *conntrack) {
         uint64_t next = UINT64_MAX;
         int r;
 
-        if (conntrack->sweep.running)
+        if (conntrack->sweep.running || conntrack->n_pending == 0)
                 return 0;
-        if (conntrack->n_pending == 0)
-                return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
         for (size_t i = 0; i < conntrack->n_pending; i++)
                 next = MIN(next, conntrack->pending[i].due);
-        r = sd_event_source_set_time(conntrack->timer, MAX(next, conntrack->pause));
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_ONESHOT);
+        next = MAX(next, conntrack->pause);
+        r = timer_set(conntrack->timer, next);
+        return r < 0 ? r : conntrack_set_urgent(conntrack, next);
 }
 
 int conntrack_delete(Conntrack *conntrack, const FlowFilter *filters, size_t n_filters) {
@@ -436,10 +477,12 @@ static int conntrack_start(Conntrack *conntrack) {
         r = sd_event_add_time(conntrack->event, &conntrack->timer, CLOCK_MONOTONIC, 0, 1000, conntrack_on_timer,
                               conntrack);
         if (r >= 0)
-                r = sd_event_source_set_priority(conntrack->timer, SWEEP_PRIORITY);
+                r = sd_event_add_time(conntrack->event, &conntrack->urgent, CLOCK_MONOTONIC, 0, 1000,
+                                      conntrack_on_urgent, conntrack);
         if (r < 0)
                 return r;
-        return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
+        conntrack_rest(conntrack);
+        return 0;
 }
 
 int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *userdata, Conntrack **ret) {
@@ -467,6 +510,7 @@ Conntrack *conntrack_free(Conntrack *conntrack) {
         dumps_close(conntrack);
         flow_index_done(&conntrack->sweep.index);
         sd_event_source_disable_unref(conntrack->timer);
+        sd_event_source_disable_unref(conntrack->urgent);
         netlink_close(&conntrack->deletions);
         netlink_close(&conntrack->routes);
         free(conntrack->pending);

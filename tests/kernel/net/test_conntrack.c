@@ -438,6 +438,29 @@ static void filters_join_while_it_runs(void **state) {
         assert_int_equal(fixture->deleted, 5001);
 }
 
+static int pass_again(sd_event_source *source _unused_, void *userdata) {
+        unsigned *passes = userdata;
+
+        (*passes)++;
+        return 0;
+}
+
+/* Its turn would never come: the pass is before it. */
+static void old_flows_go_beside_passes_without_end(void **state) {
+        Fixture *fixture = *state;
+        unsigned passes = 0;
+        sd_event_source *pass = NULL;
+
+        assert_return_code(sd_event_add_defer(fixture->event, &pass, pass_again, &passes), 0);
+        assert_return_code(sd_event_source_set_priority(pass, SD_EVENT_PRIORITY_IDLE), 0);
+        assert_return_code(sd_event_source_set_enabled(pass, SD_EVENT_ON), 0);
+        flows_make(&made);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80), 1);
+        assert_int_equal(flows_count("dport=8080"), 0);
+        assert_true(passes > 0);
+        sd_event_source_disable_unref(pass);
+}
+
 static void zones_are_kept_apart(void **state) {
         Fixture *fixture = *state;
         FlowMade in_zone = made;
@@ -612,6 +635,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(connections_of_the_host_are_never_pinned_ones, setup, teardown),
                 cmocka_unit_test_setup_teardown(it_looks_a_second_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(filters_join_while_it_runs, setup, teardown),
+                cmocka_unit_test_setup_teardown(old_flows_go_beside_passes_without_end, setup, teardown),
                 cmocka_unit_test_setup_teardown(zones_are_kept_apart, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_has_no_ports_is_passed_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failure_is_told_and_made_good, setup, teardown),
