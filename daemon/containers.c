@@ -269,6 +269,8 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
                 containers_forget(containers, event->container);
         if (event->action != DOCKER_EVENT_DESTROY || event->replayed)
                 containers_inspect(containers, event->container);
+        if (event->action == DOCKER_EVENT_START && containers->handlers.starting)
+                containers->handlers.starting(containers->userdata);
         containers_list_soon(containers);
 }
 

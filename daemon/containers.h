@@ -16,6 +16,7 @@ typedef struct Containers Containers;
 typedef struct ContainersHandlers {
         void (*changed)(void *userdata);    /* the model's records */
         void (*connection)(void *userdata); /* Docker came or went: containers_docker_status() */
+        void (*starting)(void *userdata);   /* a container started, and Docker is being asked about it; or NULL */
 } ContainersHandlers;
 
 /* Copies socket_path and the handlers. Returns 0 or a negative errno. */

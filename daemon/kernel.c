@@ -16,6 +16,10 @@
 #include "daemon/service.h"
 
 enum { FAMILIES = 2 };
+
+/* Elements of a commit from which on it is not listened to. */
+enum { LARGE_COMMIT = 256 };
+
 static const int families[FAMILIES] = { AF_INET, AF_INET6 };
 
 struct Kernel {
@@ -27,6 +31,7 @@ struct Kernel {
         NftSocket *nft;
         NftMonitor *monitor;
         sd_event_source *monitor_source;
+        bool deaf; /* the monitor does not listen */
         Conntrack *conntrack;
         Paths *paths;
 
@@ -54,6 +59,15 @@ static void kernel_dirty(Kernel *kernel) {
         kernel->changed(kernel->userdata);
 }
 
+static void take_changes(Kernel *kernel, const NftChanges *changes) {
+        kernel->table_suspect |= changes->table;
+        kernel->tampered |= changes->table;
+        for (size_t i = 0; i < FAMILIES; i++)
+                kernel->docker_user_suspect[i] |= changes->docker_user[i];
+        if (changes->table || changes->docker_user[0] || changes->docker_user[1])
+                kernel_dirty(kernel);
+}
+
 static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *userdata) {
         Kernel *kernel = userdata;
         NftChanges changes;
@@ -65,12 +79,7 @@ static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_
                           "Cannot read nftables' notifications: %s", strerror(-r));
                 changes = (NftChanges) { .table = true, .docker_user = { true, true } };
         }
-        kernel->table_suspect |= changes.table;
-        kernel->tampered |= changes.table;
-        for (size_t i = 0; i < FAMILIES; i++)
-                kernel->docker_user_suspect[i] |= changes.docker_user[i];
-        if (changes.table || changes.docker_user[0] || changes.docker_user[1])
-                kernel_dirty(kernel);
+        take_changes(kernel, &changes);
         return 0;
 }
 
@@ -306,6 +315,32 @@ static void count_batch(Kernel *kernel, const Plan *plan) {
         kernel->metrics.removed += plan->remove.count;
 }
 
+/* Where it does not listen again, the next pass tries, and reads the table after that. Who committed meanwhile is not
+ * known, and need not have changed the table: beside many containers that start, Docker does. */
+static int listen_again(Kernel *kernel, uint32_t generation, bool committed) {
+        bool tampered = kernel->tampered;
+        NftChanges changes;
+        int r = nft_monitor_resume(kernel->monitor, kernel->nft, generation, committed, &changes);
+
+        kernel->deaf = r < 0;
+        if (r >= 0)
+                take_changes(kernel, &changes);
+        kernel->tampered = tampered;
+        return r;
+}
+
+static int commit(Kernel *kernel, const Plan *plan, bool rebuild) {
+        uint32_t generation = 0;
+        int r;
+
+        if (plan->add.count + plan->remove.count >= LARGE_COMMIT)
+                kernel->deaf = nft_monitor_pause(kernel->monitor, kernel->nft, &generation) >= 0;
+        r = nft_apply(kernel->nft, &kernel->options, plan, rebuild, kernel->table != TABLE_ABSENT);
+        if (kernel->deaf)
+                (void) listen_again(kernel, generation, r >= 0);
+        return r;
+}
+
 /* route_localnet goes off before the table forgets that it is ours, and on only when the guard stands. */
 static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         const Plan whole = { .add = *model_after(kernel->model) };
@@ -313,7 +348,7 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         int r, on, off;
 
         off = links_clear_localnet(&plan->remove, kernel->paths);
-        r = nft_apply(kernel->nft, &kernel->options, applied, rebuild, kernel->table != TABLE_ABSENT);
+        r = commit(kernel, applied, rebuild);
         if (r < 0) {
                 /* Only the answer may have been lost: then the table is read again, nothing is left to do there, and
                  * what goes with the change still is. */
@@ -348,11 +383,11 @@ static int reconcile_table(Kernel *kernel) {
         Plan plan;
         int r;
 
-        if (kernel->table_suspect) {
+        r = kernel->deaf ? listen_again(kernel, 0, false) : 0;
+        if (r >= 0 && kernel->table_suspect)
                 r = read_own_table(kernel);
-                if (r < 0)
-                        return r;
-        }
+        if (r < 0)
+                return r;
         if (must_look_at_all(kernel))
                 model_touch_all(kernel->model);
         find_paths(kernel);
@@ -422,8 +457,8 @@ int kernel_reconcile(Kernel *kernel) {
 }
 
 bool kernel_is_unfinished(const Kernel *kernel) {
-        return kernel->table_suspect || kernel->flows_suspect || kernel->localnet_suspect || kernel->paths_error < 0 ||
-               kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
+        return kernel->deaf || kernel->table_suspect || kernel->flows_suspect || kernel->localnet_suspect ||
+               kernel->paths_error < 0 || kernel->docker_user_suspect[0] || kernel->docker_user_suspect[1];
 }
 
 const MetricsKernel *kernel_metrics(const Kernel *kernel) {

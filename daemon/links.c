@@ -19,61 +19,97 @@ static bool is_answer(int error) {
 }
 
 /* Where somebody else switched it on, it is theirs, and stays when we go. 1, 0, or negative errno. */
-static int may_set_localnet(const Model *model, Paths *paths, const char *ifname) {
-        bool on = false;
-        int r;
+static int may_set_localnet(const Model *model, Paths *paths, const Path *found) {
+        bool on = found->localnet == LOCALNET_ON;
+        int r = 0;
 
-        if (localnet_is_ours(model, ifname))
+        if (localnet_is_ours(model, found->ifname))
                 return 1;
-        r = paths_get_localnet(paths, ifname, &on);
+        if (found->localnet == LOCALNET_NONE)
+                return 0;
+        if (found->localnet == LOCALNET_UNASKED)
+                r = paths_get_localnet(paths, found->ifname, &on);
         return r >= 0 ? !on : is_answer(r) ? 0 : r;
 }
 
-static int ask_for_path(const Model *model, Paths *paths, const Record *record, const Address *address, bool localhost,
-                        RecordPath *ret) {
-        RecordPath path = { .asked = true };
-        Path found;
-        int r;
+/* Addresses that are looked up together. */
+typedef struct Asking {
+        const Model *model;
+        Paths *paths;
+        bool localhost;
+        struct {
+                const Record *record;
+                RecordPath *path;
+        } questions[PATHS_AT_ONCE_MAX];
+        Address addresses[PATHS_AT_ONCE_MAX];
+        size_t n;
+} Asking;
 
-        r = paths_find(paths, address, &found);
-        if (r < 0 && !is_answer(r))
-                return r;
-        if (r >= 0) {
-                path.known = true;
-                path.neighbours = found.neighbours;
-                strcpy(path.ifname, found.ifname);
-                path.ifindex = found.ifindex;
-                if (localhost && address->family == AF_INET)
-                        r = may_set_localnet(model, paths, found.ifname);
-                path.localnet = r > 0;
-                if (r >= 0 && found.bridge && record->network) /* by hand, nobody joins a container to a bridge */
-                        r = paths_want_hairpin(paths, found.ifindex, record->network->mac, address);
-                if (r < 0)
-                        return r;
-        }
-        *ret = path;
-        return 0;
+static int take_path(const Asking *asking, const Record *record, const Address *address, const Path *found,
+                     RecordPath *path) {
+        int r = 0;
+
+        path->known = true;
+        path->neighbours = found->neighbours;
+        strcpy(path->ifname, found->ifname);
+        path->ifindex = found->ifindex;
+        if (asking->localhost && address->family == AF_INET)
+                r = may_set_localnet(asking->model, asking->paths, found);
+        path->localnet = r > 0;
+        if (r >= 0 && found->bridge && record->network) /* by hand, nobody joins a container to a bridge */
+                r = paths_want_hairpin(asking->paths, found->ifindex, record->network->mac, address);
+        return MIN(r, 0);
 }
 
-static int find_path(const Model *model, Paths *paths, const Record *record, const Address *address, bool localhost,
-                     RecordPath *path) {
+static int take_answer(const Asking *asking, size_t i, const PathAnswer *answer) {
+        RecordPath path = { .asked = true };
+        int r = 0;
+
+        if (answer->error < 0 && !is_answer(answer->error))
+                return answer->error;
+        if (answer->error >= 0)
+                r = take_path(asking, asking->questions[i].record, &asking->addresses[i], &answer->path, &path);
+        if (r >= 0)
+                *asking->questions[i].path = path;
+        return r;
+}
+
+static int ask(Asking *asking) {
+        PathAnswer answers[PATHS_AT_ONCE_MAX];
+        size_t n = asking->n;
+        int r;
+
+        if (n == 0)
+                return 0;
+        asking->n = 0;
+        r = paths_find_many(asking->paths, asking->addresses, n, answers);
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = take_answer(asking, i, &answers[i]);
+        return r;
+}
+
+static int add_question(Asking *asking, const Record *record, const Address *address, RecordPath *path) {
         if (!address_is_set(address) || path->asked)
                 return 0;
-        return ask_for_path(model, paths, record, address, localhost, path);
+        asking->questions[asking->n].record = record;
+        asking->questions[asking->n].path = path;
+        asking->addresses[asking->n++] = *address;
+        return asking->n < PATHS_AT_ONCE_MAX ? 0 : ask(asking);
 }
 
 /* At the first failure it ends: each may have waited for the kernel. */
 int links_find_paths(Model *model, Paths *paths, bool localhost) {
         size_t n;
         Record *const *records = model_touched(model, &n);
+        Asking asking = { .model = model, .paths = paths, .localhost = localhost };
         int r = 0;
 
         for (size_t i = 0; i < n && r >= 0; i++) {
-                r = find_path(model, paths, records[i], &records[i]->ipv4, localhost, &records[i]->path4);
+                r = add_question(&asking, records[i], &records[i]->ipv4, &records[i]->path4);
                 if (r >= 0)
-                        r = find_path(model, paths, records[i], &records[i]->ipv6, localhost, &records[i]->path6);
+                        r = add_question(&asking, records[i], &records[i]->ipv6, &records[i]->path6);
         }
-        return r;
+        return r < 0 ? r : ask(&asking);
 }
 
 bool links_keep(Elements *removed) {

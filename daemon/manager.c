@@ -48,6 +48,7 @@ struct Manager {
         Containers *containers;
         Profiles *profiles;
         sd_event_source *reconcile_source; /* deferred: a burst of events makes one pass */
+        sd_event_source *look_ahead_source;
         sd_event_source *periodic_timer;
         sd_event_source *retry_timer;
         sd_event_source *host_ports_timer;
@@ -59,6 +60,7 @@ struct Manager {
         int kernel_error; /* of the last pass; 0 if it went well */
         uint64_t kernel_since; /* when it first went wrong; CLOCK_REALTIME */
         uint64_t config_since; /* when the configuration file was found bad; 0 if it is in use; CLOCK_REALTIME */
+        HostPortsReader host_ports;
         int host_ports_error; /* told when it changes */
         uint64_t pass_usec; /* when the last pass ended, well or not; CLOCK_MONOTONIC */
         bool judged; /* the model was carried out once: what the kernel held before is taken over */
@@ -135,19 +137,30 @@ static void manager_look_at_host_ports(Manager *manager) {
         unsigned protocols = model_newcomers(manager->model);
         const HostPort *published;
         HostPort *ports;
+        uint64_t now = 0;
         size_t n;
         int r;
 
         if (protocols == 0)
                 return;
         published = containers_published(manager->containers, &n);
-        r = hostports_read(protocols, published, n, &ports, &n);
+        (void) sd_event_now(manager->event, CLOCK_MONOTONIC, &now);
+        r = hostports_read(&manager->host_ports, now, protocols, published, n, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(manager->model, ports, n);
         else if (r != manager->host_ports_error)
                 log_event(LOG_WARNING, MESSAGE_HOST_PORTS_FAILED, NULL,
                           "Cannot see which ports the host's processes listen on: %s", strerror(-r));
         manager->host_ports_error = r;
+}
+
+static int on_look_ahead(sd_event_source *source _unused_, void *userdata) {
+        Manager *manager = userdata;
+        uint64_t now;
+
+        if (sd_event_now(manager->event, CLOCK_MONOTONIC, &now) >= 0)
+                hostports_look_ahead(&manager->host_ports, now);
+        return 0;
 }
 
 /* Before Docker was asked, a container that is not in the model may still live: what it has must not be withdrawn. */
@@ -259,10 +272,18 @@ static void on_connection(void *userdata) {
                 manager_set_ready(manager);
 }
 
+/* What the decision will ask the kernel is asked while Docker is at work. */
+static void on_starting(void *userdata) {
+        Manager *manager = userdata;
+
+        (void) sd_event_source_set_enabled(manager->look_ahead_source, SD_EVENT_ONESHOT);
+}
+
 static int manager_open_containers(Manager *manager) {
         static const ContainersHandlers handlers = {
                 .changed = on_containers_changed,
                 .connection = on_connection,
+                .starting = on_starting,
         };
 
         return containers_new(manager->event, manager->config->docker_socket, manager->model, &handlers, manager,
@@ -361,14 +382,22 @@ static int add_signal(Manager *manager, int number, sd_event_signal_handler_t ha
         return sd_event_add_signal(manager->event, NULL, number, handler, manager);
 }
 
-/* After all that reports: what has come in by then is in the same pass. */
-static int add_reconcile_source(Manager *manager) {
+static int add_deferred(Manager *manager, sd_event_handler_t handler, int64_t priority, sd_event_source **ret) {
         int r;
 
-        r = sd_event_add_defer(manager->event, &manager->reconcile_source, on_reconcile, manager);
+        r = sd_event_add_defer(manager->event, ret, handler, manager);
         if (r >= 0)
-                r = sd_event_source_set_priority(manager->reconcile_source, SD_EVENT_PRIORITY_IDLE);
-        return r < 0 ? r : sd_event_source_set_enabled(manager->reconcile_source, SD_EVENT_OFF);
+                r = sd_event_source_set_priority(*ret, priority);
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+/* The pass comes after all that reports: what has come in by then is in the same one. What is asked ahead comes when
+ * the question to Docker is on its way, and not after the pass, which wants it. */
+static int add_deferred_sources(Manager *manager) {
+        int r;
+
+        r = add_deferred(manager, on_look_ahead, SD_EVENT_PRIORITY_IDLE - 1, &manager->look_ahead_source);
+        return r < 0 ? r : add_deferred(manager, on_reconcile, SD_EVENT_PRIORITY_IDLE, &manager->reconcile_source);
 }
 
 static int manager_add_sources(Manager *manager) {
@@ -386,7 +415,7 @@ static int manager_add_sources(Manager *manager) {
         if (r >= 0)
                 r = timer_new(manager->event, on_retry, manager, &manager->host_ports_timer);
         if (r >= 0)
-                r = add_reconcile_source(manager);
+                r = add_deferred_sources(manager);
         if (r >= 0)
                 r = heartbeat_new(manager->event, manager_makes_progress, manager, &manager->heartbeat);
         return r;
@@ -447,6 +476,7 @@ int manager_new(const char *config_path, const ServiceStore *store, Manager **re
                 return -ENOMEM;
         }
         manager->config_path = config_path;
+        manager->host_ports = HOST_PORTS_READER_NEW;
         manager->retry_usec = RETRY_MIN_USEC;
         r = config_load(config_path, &manager->config, error);
         if (r < 0) {
@@ -472,9 +502,11 @@ Manager *manager_free(Manager *manager) {
         containers_free(manager->containers);
         kernel_free(manager->kernel);
         model_free(manager->model);
+        hostports_reader_done(&manager->host_ports);
         metrics_file_free(manager->metrics_file);
         heartbeat_free(manager->heartbeat);
         sd_event_source_unref(manager->reconcile_source);
+        sd_event_source_unref(manager->look_ahead_source);
         sd_event_source_unref(manager->periodic_timer);
         sd_event_source_unref(manager->retry_timer);
         sd_event_source_unref(manager->host_ports_timer);

@@ -178,11 +178,12 @@ static int ask_kernel(Survey *survey) {
 /* The decision */
 
 static int look_at_host_ports(Survey *survey) {
+        _cleanup_(hostports_reader_done) HostPortsReader reader = HOST_PORTS_READER_NEW;
         HostPort *ports;
         size_t n;
         int r;
 
-        r = hostports_read(PROTOCOLS_ALL, survey->published, survey->n_published, &ports, &n);
+        r = hostports_read(&reader, 0, PROTOCOLS_ALL, survey->published, survey->n_published, &ports, &n);
         if (r >= 0)
                 model_set_host_ports(survey->model, ports, n);
         return r;

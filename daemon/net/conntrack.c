@@ -26,6 +26,14 @@
 /* The kernel answers at once: a dump that stands still for so long will not go on. */
 #define SILENCE_USEC_MAX UINT64_C(5000000)
 
+/* Behind the pass, which sends nothing through connection tracking: what a part of the dump takes is the kernel's, and
+ * where little is in the table, the whole of it is one part. */
+#define SWEEP_PRIORITY (SD_EVENT_PRIORITY_IDLE + 10)
+
+/* But where there is always something else to do, old flows do not stay for ever: so long after it was due, a sweep goes
+ * before the pass. */
+#define URGENT_USEC UINT64_C(100000)
+
 #define LOCAL_MEMORY 8
 
 /* A filter on its way through its looks. */
@@ -50,8 +58,7 @@ typedef struct Sweep {
         uint64_t started; /* CLOCK_MONOTONIC */
         FlowIndex index;
         bool ipv4, ipv6; /* families that are still to be read */
-        int fd;
-        sd_event_source *source;
+        bool reading;    /* a dump has begun, and its end was not seen yet */
         int error;
 } Sweep;
 
@@ -65,6 +72,13 @@ struct Conntrack {
         const ConntrackHandlers *handlers;
         void *userdata;
         sd_event_source *timer;
+        sd_event_source *urgent;
+        int64_t priority; /* of the timer and the dumps */
+        /* What the dumps come by: kept, for closing such a socket waits until nf_tables has freed what was removed
+         * last, 6 to 20 ms after a withdrawal (nft_rcv_nl_event() in the kernel). Closed with an unfinished dump in
+         * it. */
+        int dumps;
+        sd_event_source *dumps_source;
         Netlink deletions;
         Netlink routes;
         Pending *pending;
@@ -83,9 +97,10 @@ static void sweep_fail(Conntrack *conntrack, int error) {
                 conntrack->sweep.error = error;
 }
 
-static void sweep_close_socket(Sweep *sweep) {
-        sweep->source = sd_event_source_disable_unref(sweep->source);
-        sweep->fd = close_fd(sweep->fd);
+static void dumps_close(Conntrack *conntrack) {
+        conntrack->dumps_source = sd_event_source_disable_unref(conntrack->dumps_source);
+        conntrack->dumps = close_fd(conntrack->dumps);
+        conntrack->sweep.reading = false;
 }
 
 /* Deleting */
@@ -176,19 +191,50 @@ static void sweep_watch(Conntrack *conntrack) {
 
 static int sweep_on_part(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
-static int sweep_open_socket(Conntrack *conntrack, uint8_t family) {
+static int dumps_open(Conntrack *conntrack) {
+        int r;
+
+        if (conntrack->dumps >= 0)
+                return 0;
+        conntrack->dumps = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+        if (conntrack->dumps < 0)
+                return -errno;
+        r = sd_event_add_io(conntrack->event, &conntrack->dumps_source, conntrack->dumps, EPOLLIN, sweep_on_part,
+                            conntrack);
+        return r < 0 ? r : sd_event_source_set_priority(conntrack->dumps_source, conntrack->priority);
+}
+
+/* What cannot be set stays as it is. */
+static void conntrack_set_priority(Conntrack *conntrack, int64_t priority) {
+        conntrack->priority = priority;
+        (void) sd_event_source_set_priority(conntrack->timer, priority);
+        if (conntrack->dumps_source)
+                (void) sd_event_source_set_priority(conntrack->dumps_source, priority);
+}
+
+/* Nothing is to be done, or not yet. */
+static void conntrack_rest(Conntrack *conntrack) {
+        (void) sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
+        (void) sd_event_source_set_enabled(conntrack->urgent, SD_EVENT_OFF);
+        conntrack_set_priority(conntrack, SWEEP_PRIORITY);
+}
+
+static int sweep_ask(Conntrack *conntrack, uint8_t family) {
         _Alignas(struct nlmsghdr) char request[NETLINK_REQUEST_SIZE];
-        Sweep *sweep = &conntrack->sweep;
         const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
         const struct nlmsghdr *header = ctnetlink_put_dump(request, family, 1);
+        ssize_t sent;
+        int r = dumps_open(conntrack);
 
-        sweep->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-        if (sweep->fd < 0)
-                return -errno;
+        if (r < 0)
+                return r;
         sweep_watch(conntrack);
-        if (sendto(sweep->fd, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel, sizeof(kernel)) < 0)
+        sent = sendto(conntrack->dumps, header, header->nlmsg_len, 0, (const struct sockaddr *) &kernel,
+                      sizeof(kernel));
+        if (sent < 0)
                 return -errno;
-        return sd_event_add_io(conntrack->event, &sweep->source, sweep->fd, EPOLLIN, sweep_on_part, conntrack);
+        conntrack->sweep.reading = true;
+        return 0;
 }
 
 static int conntrack_schedule(Conntrack *conntrack);
@@ -231,9 +277,11 @@ static void sweep_finish(Conntrack *conntrack) {
 
         (void) sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now);
         through = sweep_settle(conntrack, now);
-        sweep_close_socket(sweep);
+        if (sweep->reading)
+                dumps_close(conntrack);
         flow_index_done(&sweep->index);
         sweep->running = false;
+        conntrack_rest(conntrack);
         conntrack->pause = now + MIN((now - sweep->started) * PAUSE_FACTOR, PAUSE_USEC_MAX);
         (void) conntrack_schedule(conntrack);
 
@@ -249,19 +297,19 @@ static void sweep_next(Conntrack *conntrack) {
         Sweep *sweep = &conntrack->sweep;
         int r = 0;
 
-        sweep_close_socket(sweep);
+        sweep->reading = false;
         if (sweep->ipv4) {
                 sweep->ipv4 = false;
-                r = sweep_open_socket(conntrack, AF_INET);
+                r = sweep_ask(conntrack, AF_INET);
         } else if (sweep->ipv6) {
                 sweep->ipv6 = false;
-                r = sweep_open_socket(conntrack, AF_INET6);
+                r = sweep_ask(conntrack, AF_INET6);
         }
         if (r < 0) {
                 sweep_fail(conntrack, r);
-                sweep_close_socket(sweep);
+                dumps_close(conntrack);
         }
-        if (sweep->fd < 0)
+        if (!sweep->reading)
                 sweep_finish(conntrack);
 }
 
@@ -289,12 +337,16 @@ static bool sweep_read(Conntrack *conntrack) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         ssize_t size;
 
-        size = netlink_receive(conntrack->sweep.fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        size = netlink_receive(conntrack->dumps, buffer, sizeof(buffer), MSG_DONTWAIT);
         if (size == -EAGAIN)
                 return false;
+        if (!conntrack->sweep.reading) /* nothing was asked */
+                return true;
         sweep_watch(conntrack);
-        if (size < 0)
+        if (size < 0) {
                 sweep_fail(conntrack, (int) size);
+                dumps_close(conntrack); /* with what is left of it */
+        }
         if (size < 0 || sweep_take_part(conntrack, (const struct nlmsghdr *) buffer, (size_t) size))
                 sweep_next(conntrack);
         return true;
@@ -332,7 +384,7 @@ static void sweep_start(Conntrack *conntrack, uint64_t now) {
         Sweep *sweep = &conntrack->sweep;
         int r;
 
-        *sweep = (Sweep) { .running = true, .started = now, .fd = -1 };
+        *sweep = (Sweep) { .running = true, .started = now };
         conntrack->n_localities = 0;
         for (size_t i = 0; i < conntrack->n_pending; i++) {
                 Pending *pending = &conntrack->pending[i];
@@ -362,20 +414,39 @@ static int conntrack_on_timer(_unused_ sd_event_source *source, _unused_ uint64_
         return 0;
 }
 
+static int conntrack_on_urgent(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        conntrack_set_priority(userdata, SD_EVENT_PRIORITY_NORMAL);
+        return 0;
+}
+
+static int timer_set(sd_event_source *timer, uint64_t usec) {
+        int r = sd_event_source_set_time(timer, usec);
+
+        return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+/* What is asked for later does not put it off. */
+static int conntrack_set_urgent(Conntrack *conntrack, uint64_t next) {
+        uint64_t now;
+        int r = sd_event_source_get_enabled(conntrack->urgent, NULL);
+
+        if (r != 0)
+                return r;
+        r = sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now);
+        return r < 0 ? r : timer_set(conntrack->urgent, MAX(next, now) + URGENT_USEC);
+}
+
 static int conntrack_schedule(Conntrack *conntrack) {
         uint64_t next = UINT64_MAX;
         int r;
 
-        if (conntrack->sweep.running)
+        if (conntrack->sweep.running || conntrack->n_pending == 0)
                 return 0;
-        if (conntrack->n_pending == 0)
-                return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
         for (size_t i = 0; i < conntrack->n_pending; i++)
                 next = MIN(next, conntrack->pending[i].due);
-        r = sd_event_source_set_time(conntrack->timer, MAX(next, conntrack->pause));
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_ONESHOT);
+        next = MAX(next, conntrack->pause);
+        r = timer_set(conntrack->timer, next);
+        return r < 0 ? r : conntrack_set_urgent(conntrack, next);
 }
 
 int conntrack_delete(Conntrack *conntrack, const FlowFilter *filters, size_t n_filters) {
@@ -405,9 +476,13 @@ static int conntrack_start(Conntrack *conntrack) {
                 return r;
         r = sd_event_add_time(conntrack->event, &conntrack->timer, CLOCK_MONOTONIC, 0, 1000, conntrack_on_timer,
                               conntrack);
+        if (r >= 0)
+                r = sd_event_add_time(conntrack->event, &conntrack->urgent, CLOCK_MONOTONIC, 0, 1000,
+                                      conntrack_on_urgent, conntrack);
         if (r < 0)
                 return r;
-        return sd_event_source_set_enabled(conntrack->timer, SD_EVENT_OFF);
+        conntrack_rest(conntrack);
+        return 0;
 }
 
 int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *userdata, Conntrack **ret) {
@@ -419,9 +494,9 @@ int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *user
         conntrack->event = sd_event_ref(event);
         conntrack->handlers = handlers;
         conntrack->userdata = userdata;
+        conntrack->dumps = -1;
         conntrack->deletions = NETLINK_CLOSED;
         conntrack->routes = NETLINK_CLOSED;
-        conntrack->sweep.fd = -1;
         r = conntrack_start(conntrack);
         if (r < 0)
                 return r;
@@ -432,9 +507,10 @@ int conntrack_new(sd_event *event, const ConntrackHandlers *handlers, void *user
 Conntrack *conntrack_free(Conntrack *conntrack) {
         if (!conntrack)
                 return NULL;
-        sweep_close_socket(&conntrack->sweep);
+        dumps_close(conntrack);
         flow_index_done(&conntrack->sweep.index);
         sd_event_source_disable_unref(conntrack->timer);
+        sd_event_source_disable_unref(conntrack->urgent);
         netlink_close(&conntrack->deletions);
         netlink_close(&conntrack->routes);
         free(conntrack->pending);

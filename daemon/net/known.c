@@ -2,6 +2,7 @@
 #include "daemon/net/known.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/array.h"
 
@@ -20,18 +21,39 @@ static size_t known_routes_place(const KnownRoutes *routes, const KnownRoute *ke
         return place;
 }
 
-int known_routes_add(KnownRoutes *routes, unsigned ifindex, const Prefix *prefix) {
-        const KnownRoute route = { .ifindex = ifindex, .prefix = *prefix };
-        bool found;
-        size_t place = known_routes_place(routes, &route, &found);
+/* Leaves those that are not there yet, each once, in order. Returns how many. */
+static size_t known_routes_sift(const KnownRoutes *routes, KnownRoute *added, size_t n) {
+        size_t kept = 0;
+
+        qsort(added, n, sizeof(*added), known_route_compare);
+        for (size_t i = 0; i < n; i++) {
+                bool found = kept > 0 && known_route_compare(&added[kept - 1], &added[i]) == 0;
+
+                if (!found)
+                        (void) known_routes_place(routes, &added[i], &found);
+                if (!found)
+                        added[kept++] = added[i];
+        }
+        return kept;
+}
+
+int known_routes_add(KnownRoutes *routes, KnownRoute *added, size_t n) {
+        size_t end = routes->count; /* of what was not moved yet */
         int r;
 
-        if (found)
-                return 0;
-        r = array_insert_gap(&routes->items, &routes->count, &routes->capacity, place, sizeof(route));
+        n = known_routes_sift(routes, added, n);
+        r = array_reserve(&routes->items, &routes->capacity, routes->count + n, sizeof(*added));
         if (r < 0)
                 return r;
-        routes->items[place] = route;
+        routes->count += n;
+        for (; n > 0; n--) { /* from the last, so that each is moved once */
+                const KnownRoute *last = &added[n - 1];
+                size_t place = array_lower_bound(last, routes->items, end, sizeof(*last), known_route_compare);
+
+                memmove(&routes->items[place + n], &routes->items[place], (end - place) * sizeof(*last));
+                routes->items[place + n - 1] = *last;
+                end = place;
+        }
         return 0;
 }
 
@@ -65,4 +87,30 @@ bool known_routes_take(KnownRoutes *routes, unsigned ifindex, const Prefix *afte
         *ret = routes->items[place].prefix;
         array_remove(&routes->items, &routes->count, place, sizeof(key));
         return true;
+}
+
+const KnownLink *known_links_find(const KnownLinks *links, unsigned index) {
+        for (size_t i = 0; i < links->count; i++)
+                if (links->items[i].index == index)
+                        return &links->items[i];
+        return NULL;
+}
+
+void known_links_add(KnownLinks *links, const KnownLink *link) {
+        known_links_remove(links, link->index);
+        if (links->count == KNOWN_LINKS_MAX)
+                known_links_clear(links);
+        links->items[links->count++] = *link;
+}
+
+void known_links_remove(KnownLinks *links, unsigned index) {
+        for (size_t i = 0; i < links->count; i++)
+                if (links->items[i].index == index) {
+                        links->items[i] = links->items[--links->count];
+                        return;
+                }
+}
+
+void known_links_clear(KnownLinks *links) {
+        links->count = 0;
 }

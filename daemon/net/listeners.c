@@ -11,7 +11,6 @@
 
 #include "common/array.h"
 #include "daemon/net/attribute.h"
-#include "daemon/net/netlink.h"
 
 _Static_assert(sizeof(struct inet_diag_sockid) == 48, "linux/inet_diag.h");
 _Static_assert(sizeof(struct inet_diag_req_v2) == 56, "linux/inet_diag.h");
@@ -150,17 +149,18 @@ static int listeners_ask_all(Netlink *netlink, unsigned protocols, Listeners *li
         return 0;
 }
 
-int listeners_read(unsigned protocols, Listeners *ret) {
-        _cleanup_(netlink_close) Netlink netlink = NETLINK_CLOSED;
+int listeners_read(Netlink *netlink, unsigned protocols, Listeners *ret) {
         _cleanup_(listeners_done) Listeners listeners = {};
-        int r;
+        int r = 0;
 
-        r = netlink_open(NETLINK_SOCK_DIAG, &netlink);
-        if (r < 0)
+        if (netlink->fd < 0)
+                r = netlink_open(NETLINK_SOCK_DIAG, netlink);
+        if (r >= 0)
+                r = listeners_ask_all(netlink, protocols, &listeners);
+        if (r < 0) {
+                netlink_close(netlink); /* there may be an unfinished dump in it */
                 return r;
-        r = listeners_ask_all(&netlink, protocols, &listeners);
-        if (r < 0)
-                return r;
+        }
         *ret = listeners;
         listeners = (Listeners) {};
         return 0;

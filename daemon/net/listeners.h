@@ -9,6 +9,7 @@
 #include "common/address.h"
 #include "common/macros.h"
 #include "daemon/model/protocol.h"
+#include "daemon/net/netlink.h"
 
 /* Which ports of the host its own processes listen on, by sock_diag (linux/inet_diag.h, man 7 sock_diag): TCP and SCTP
  * sockets that listen, UDP sockets without a peer. Anyone may ask, and learns the user and the inode, not the process.
@@ -33,10 +34,11 @@ typedef struct Listeners {
         size_t capacity;
 } Listeners;
 
-/* Asks the kernel for the protocols of a set (protocol_bit()); it answers at once, unless it must load a module first to
- * be able to: for what nobody needs it should not be asked. Returns 0 or negative errno (-ENOENT: the kernel has no sock_diag for TCP or
- * UDP; SCTP may be missing). */
-int listeners_read(unsigned protocols, Listeners *ret);
+/* Asks the kernel for the protocols of a set (protocol_bit()); it answers at once, unless it must load a module first
+ * to be able to: for what nobody needs it should not be asked. The socket (NETLINK_CLOSED in the beginning) is opened
+ * where it is closed, and stays open for the next time, but not after an error; the caller closes it. Returns 0 or
+ * negative errno (-ENOENT: the kernel has no sock_diag for TCP or UDP; SCTP may be missing). */
+int listeners_read(Netlink *netlink, unsigned protocols, Listeners *ret);
 void listeners_done(Listeners *listeners);
 
 /* Adds what one answer of the kernel says, which may be several addresses (SCTP). Returns 0, -EBADMSG, -ENOMEM. */

@@ -87,6 +87,7 @@ typedef struct Answer {
         uint32_t sequence;
         NetlinkReader reader;
         void *userdata;
+        bool single; /* one message is all */
         int result; /* the first thing that went wrong */
         bool finished;
 } Answer;
@@ -117,6 +118,7 @@ static void answer_take(Answer *answer, const struct nlmsghdr *message) {
                 r = netlink_error(message);
                 break;
         default:
+                answer->finished = answer->single;
                 if (answer->reader)
                         r = answer->reader(message, answer->userdata);
                 break;
@@ -145,10 +147,11 @@ int netlink_request(Netlink *netlink, struct nlmsghdr *request, NetlinkReader re
         Answer answer = { .reader = reader, .userdata = userdata };
         int r;
 
-        /* "Finished" is the acknowledgement, or a dump's end: a dump is never acknowledged beside that. */
         request->nlmsg_flags |= NLM_F_REQUEST;
-        if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
-                request->nlmsg_flags |= NLM_F_ACK;
+        if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) {
+                answer.single = reader;
+                request->nlmsg_flags |= reader ? 0 : NLM_F_ACK;
+        }
         request->nlmsg_seq = answer.sequence = ++netlink->sequence;
 
         r = netlink_send(netlink->fd, request, request->nlmsg_len);
@@ -157,42 +160,53 @@ int netlink_request(Netlink *netlink, struct nlmsghdr *request, NetlinkReader re
         return r < 0 ? r : answer.result;
 }
 
-typedef struct Acks {
+/* Where the reading of many answers stands. */
+typedef struct Answers {
         uint32_t first; /* sequence number */
         uint32_t count;
-        uint32_t seen;
-        NetlinkResult result;
+        uint32_t seen; /* those before are answered, or will not be */
+        uint32_t taken;
+        bool acks; /* only acknowledgements count */
+        NetlinkAnswer answer;
         void *userdata;
-} Acks;
+} Answers;
 
-static void acks_expect(Netlink *netlink, void *requests, size_t size, Acks *acks) {
+static void answers_expect(Netlink *netlink, void *requests, size_t size, Answers *answers) {
+        const uint16_t flags = answers->acks ? NLM_F_REQUEST | NLM_F_ACK : NLM_F_REQUEST;
         struct nlmsghdr *request = requests;
 
-        acks->first = netlink->sequence + 1;
+        answers->first = netlink->sequence + 1;
         for (int left = (int) size; mnl_nlmsg_ok(request, left); request = mnl_nlmsg_next(request, &left)) {
-                request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+                request->nlmsg_flags |= flags;
                 request->nlmsg_seq = ++netlink->sequence;
-                acks->count++;
+                answers->count++;
         }
 }
 
-static void acks_take(Acks *acks, const struct nlmsghdr *message) {
-        if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq - acks->first >= acks->count)
+static void answers_take(Answers *answers, const struct nlmsghdr *message) {
+        bool error = message->nlmsg_type == NLMSG_ERROR;
+        uint32_t number = message->nlmsg_seq - answers->first;
+
+        if (number >= answers->count || number < answers->seen)
                 return;
-        acks->seen++;
-        acks->result(netlink_error(message), acks->userdata);
+        if (!error && (answers->acks || message->nlmsg_type < NLMSG_MIN_TYPE))
+                return;
+        answers->seen = number + 1;
+        answers->taken++;
+        answers->answer(number, error ? NULL : message, error ? netlink_error(message) : 0, answers->userdata);
 }
 
-int netlink_request_many(Netlink *netlink, void *requests, size_t size, NetlinkResult result, void *userdata) {
+static int netlink_send_many(Netlink *netlink, void *requests, size_t size, Answers *answers) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
-        Acks acks = { .result = result, .userdata = userdata };
         int r;
 
-        acks_expect(netlink, requests, size, &acks);
+        answers_expect(netlink, requests, size, answers);
+        if (answers->count == 0)
+                return 0;
         r = netlink_send(netlink->fd, requests, size);
         if (r < 0)
                 return r;
-        while (acks.seen < acks.count) {
+        while (answers->seen < answers->count) {
                 const struct nlmsghdr *message = (const struct nlmsghdr *) buffer;
                 ssize_t received = netlink_receive(netlink->fd, buffer, sizeof(buffer), 0);
                 size_t left = (size_t) received;
@@ -200,7 +214,32 @@ int netlink_request_many(Netlink *netlink, void *requests, size_t size, NetlinkR
                 if (received < 0)
                         return received == -EAGAIN ? -ETIMEDOUT : (int) received;
                 for (; message_is_whole(message, left); message = message_next(message, &left))
-                        acks_take(&acks, message);
+                        answers_take(answers, message);
         }
         return 0;
+}
+
+int netlink_ask_many(Netlink *netlink, void *requests, size_t size, NetlinkAnswer answer, void *userdata) {
+        Answers answers = { .answer = answer, .userdata = userdata };
+
+        return netlink_send_many(netlink, requests, size, &answers);
+}
+
+typedef struct Acks {
+        NetlinkResult result;
+        void *userdata;
+} Acks;
+
+static void acks_take(_unused_ size_t number, _unused_ const struct nlmsghdr *message, int error, void *userdata) {
+        const Acks *acks = userdata;
+
+        acks->result(error, acks->userdata);
+}
+
+int netlink_request_many(Netlink *netlink, void *requests, size_t size, NetlinkResult result, void *userdata) {
+        Acks acks = { .result = result, .userdata = userdata };
+        Answers answers = { .acks = true, .answer = acks_take, .userdata = &acks };
+        int r = netlink_send_many(netlink, requests, size, &answers);
+
+        return r < 0 ? r : answers.taken == answers.count ? 0 : -EBADMSG;
 }

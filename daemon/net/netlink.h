@@ -33,8 +33,9 @@ int netlink_open(int protocol, Netlink *ret);
 /* Closes it; may be closed already. Fit for _cleanup_(). */
 void netlink_close(Netlink *netlink);
 
-/* Sends one request and hands every message of the answer to reader (NULL: none is expected). NLM_F_REQUEST, the
- * acknowledgement, the sequence number are set here; with NLM_F_DUMP in its flags it is read to the end.
+/* Sends one request and hands every message of the answer to reader. With NLM_F_DUMP in its flags it is read to the
+ * end; else one message or an error answers it, and without a reader the acknowledgement, which is asked for then
+ * alone. NLM_F_REQUEST and the sequence number are set here.
  * Returns 0, the kernel's negative errno, what reader returned, -ETIMEDOUT, or -EINTR if the dump was interrupted by
  * a change and is not consistent. */
 int netlink_request(Netlink *netlink, struct nlmsghdr *request, NetlinkReader reader, void *userdata);
@@ -47,6 +48,14 @@ typedef void (*NetlinkResult)(int error, void *userdata);
  * Returns 0, or negative errno if answers are missing. */
 #define NETLINK_MANY_MAX 64
 int netlink_request_many(Netlink *netlink, void *requests, size_t size, NetlinkResult result, void *userdata);
+
+/* What answers the request of that number (from 0): a message, or (NULL) a negative errno. */
+typedef void (*NetlinkAnswer)(size_t number, const struct nlmsghdr *message, int error, void *userdata);
+
+/* The same for requests that one message each answers. Those of which nothing is heard (the kernel had no memory, or
+ * the queue was full) are passed over. Of large answers, ask for fewer at a time: in the queue each takes up to 5 KB of
+ * its 200. Returns 0, or negative errno if the answer to the last one is missing. */
+int netlink_ask_many(Netlink *netlink, void *requests, size_t size, NetlinkAnswer answer, void *userdata);
 
 /* Receives one datagram from the kernel; others' are passed over. Returns its size, 0 if it came from elsewhere,
  * -EAGAIN, -ENOBUFS (the queue overflowed: messages are lost), -EMSGSIZE (larger than the buffer, and lost). */

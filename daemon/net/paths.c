@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/netlink.h"
+#include "daemon/net/finder.h"
 #include "daemon/net/hairpin.h"
 #include "daemon/net/known.h"
 #include "daemon/net/rtnl.h"
@@ -31,6 +33,7 @@ struct Paths {
         sd_event_source *retry_source;
         Hairpins hairpins;
         KnownRoutes known;
+        KnownLinks links;
 };
 
 static void paths_report_route(Paths *paths, const Prefix *prefix) {
@@ -85,6 +88,7 @@ static int paths_on_wishes(sd_event_source *source, void *userdata) {
 static void paths_resync(Paths *paths) {
         const Prefix all = {};
 
+        known_links_clear(&paths->links);
         if (hairpins_mark_all(&paths->hairpins))
                 paths_look_at_wishes(paths);
         paths_report_route(paths, &all);
@@ -127,6 +131,7 @@ static void paths_on_link(Paths *paths, const struct nlmsghdr *message) {
 
         if (link_decode(message, &link) < 0)
                 return;
+        known_links_remove(&paths->links, link.index);
         if (message->nlmsg_type == RTM_DELLINK) {
                 paths_on_link_gone(paths, &link);
                 return;
@@ -285,26 +290,39 @@ Paths *paths_free(Paths *paths) {
         return NULL;
 }
 
-int paths_find(Paths *paths, const Address *address, Path *ret) {
-        Route route;
-        Link link;
+/* What is known of interfaces is true as long as no notification waits that could say otherwise. Many are asked for
+ * anew: that costs little, and says how route_localnet is, of which there are no notifications. */
+static void paths_check_links(Paths *paths, size_t n) {
+        struct pollfd monitor = { .fd = paths->monitor, .events = POLLIN };
+
+        if (n > 1 || paths->monitor < 0 || poll(&monitor, 1, 0) != 0)
+                known_links_clear(&paths->links);
+}
+
+int paths_find_many(Paths *paths, const Address *addresses, size_t n, PathAnswer *answers) {
+        KnownRoute routes[PATHS_AT_ONCE_MAX];
+        size_t n_routes = 0;
         int r;
 
-        r = rtnl_get_route(&paths->requests, address, &route);
+        paths_check_links(paths, n);
+        r = finder_find(&paths->requests, &paths->links, addresses, n, answers);
         if (r < 0)
                 return r;
-        if (route.type != RTN_UNICAST || route.gateway || route.ifindex == 0 || route.prefix.length == 0)
-                return -EHOSTUNREACH;
-        r = rtnl_get_link(&paths->requests, route.ifindex, NULL, &link);
-        if (r < 0)
-                return r;
-        r = known_routes_add(&paths->known, route.ifindex, &route.prefix);
-        if (r < 0)
-                return r;
+        for (size_t i = 0; i < n; i++)
+                if (answers[i].error >= 0)
+                        routes[n_routes++] = (KnownRoute) { answers[i].path.ifindex, answers[i].path.neighbours };
+        return known_routes_add(&paths->known, routes, n_routes);
+}
 
-        *ret = (Path) { .ifindex = link.index, .neighbours = route.prefix, .bridge = link.bridge };
-        memcpy(ret->ifname, link.name, IF_NAMESIZE);
-        return 0;
+int paths_find(Paths *paths, const Address *address, Path *ret) {
+        PathAnswer answer;
+        int r = paths_find_many(paths, address, 1, &answer);
+
+        if (r >= 0)
+                r = answer.error;
+        if (r >= 0)
+                *ret = answer.path;
+        return r;
 }
 
 int paths_get_localnet(Paths *paths, const char *ifname, bool *ret) {
@@ -322,13 +340,7 @@ int paths_get_localnet(Paths *paths, const char *ifname, bool *ret) {
 }
 
 int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
-        Link link;
-        int r;
-
-        r = rtnl_get_link(&paths->requests, 0, ifname, &link);
-        if (r < 0)
-                return r;
-        return rtnl_set_localnet(&paths->requests, link.index, on);
+        return rtnl_set_localnet(&paths->requests, ifname, on);
 }
 
 int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address) {

@@ -12,11 +12,20 @@
 /* How the host reaches a container, by rtnetlink: the interface, who are its neighbours there, and the two switches
  * that let 127.0.0.1 and the container itself use an exposure. */
 
+/* route_localnet of an interface */
+typedef enum Localnet {
+        LOCALNET_UNASKED,
+        LOCALNET_NONE, /* it has no IPv4 */
+        LOCALNET_OFF,
+        LOCALNET_ON,
+} Localnet;
+
 typedef struct Path {
         unsigned ifindex;
         char ifname[IF_NAMESIZE];
         Prefix neighbours; /* the on-link network that the route is for; full length where it is a host route */
         bool bridge;       /* the interface is a bridge: the container hangs on one of its ports */
+        Localnet localnet; /* just now; unasked where the interface was known from an earlier question */
 } Path;
 
 typedef struct Paths Paths;
@@ -51,6 +60,15 @@ DEFINE_CLEANUP(Paths, paths_free)
  * -EACCES, -EINVAL: a route of type prohibit or blackhole (IPv4; IPv6 gives -EHOSTUNREACH).
  * -ENODEV: the interface went in between. */
 int paths_find(Paths *paths, const Address *address, Path *ret);
+
+/* The same for many addresses, at most PATHS_AT_ONCE_MAX, in few questions. Returns 0 when each has its answer, or
+ * negative errno: the kernel could not be asked. */
+#define PATHS_AT_ONCE_MAX 64
+typedef struct PathAnswer {
+        int error; /* 0, or as above */
+        Path path;
+} PathAnswer;
+int paths_find_many(Paths *paths, const Address *addresses, size_t n, PathAnswer *answers);
 
 /* route_localnet of an interface (IFLA_INET_CONF by RTM_SETLINK and RTM_GETLINK: works where /proc/sys is read-only).
  * -ENODEV: it is gone. -EAFNOSUPPORT: it has no IPv4. */

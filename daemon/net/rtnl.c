@@ -29,27 +29,61 @@ static void request_put_address(Request *request, uint16_t type, const Address *
         mnl_attr_put(&request->header, type, address_size(address->family), address->bytes);
 }
 
-static int route_read(const struct nlmsghdr *message, void *userdata) {
-        return route_decode(message, userdata);
+/* Requests that are sent together: those that ask for a route, or for an interface by index. */
+enum { REQUEST_SMALL_SIZE = 64 };
+_Static_assert(NLMSG_SPACE(sizeof(struct rtmsg)) + RTA_SPACE(sizeof(((Address *) NULL)->bytes)) <= REQUEST_SMALL_SIZE &&
+                       NLMSG_SPACE(sizeof(struct ifinfomsg)) + RTA_SPACE(sizeof(uint32_t)) <= REQUEST_SMALL_SIZE,
+               "room for each");
+
+typedef struct Requests {
+        _Alignas(struct nlmsghdr) char buffer[(size_t) NETLINK_MANY_MAX * REQUEST_SMALL_SIZE];
+        size_t size;
+} Requests;
+
+static void requests_add(Requests *requests, const Request *request) {
+        memcpy(requests->buffer + requests->size, request, NLMSG_ALIGN(request->header.nlmsg_len));
+        requests->size += NLMSG_ALIGN(request->header.nlmsg_len);
 }
 
-int rtnl_get_route(Netlink *netlink, const Address *address, Route *ret) {
-        Request request;
-        struct rtmsg *header = request_begin(&request, RTM_GETROUTE, 0, sizeof(*header));
-        Route route = {};
-        int r;
+static void request_route(Request *request, const Address *address) {
+        struct rtmsg *header = request_begin(request, RTM_GETROUTE, 0, sizeof(*header));
 
         header->rtm_family = address->family;
         header->rtm_dst_len = (uint8_t) (address_size(address->family) * 8);
         header->rtm_flags = RTM_F_FIB_MATCH;
-        request_put_address(&request, RTA_DST, address);
-        r = netlink_request(netlink, &request.header, route_read, &route);
-        if (r < 0)
-                return r;
-        if (route.type == RTN_UNSPEC) /* the answer was lost on its way, and only its confirmation came */
-                return -EBADMSG;
-        *ret = route;
-        return 0;
+        request_put_address(request, RTA_DST, address);
+}
+
+static void route_answer(size_t number, const struct nlmsghdr *message, int error, void *userdata) {
+        RouteAnswer *answer = &((RouteAnswer *) userdata)[number];
+
+        answer->error = message ? route_decode(message, &answer->route) : error;
+        if (answer->error == 0 && answer->route.type == RTN_UNSPEC) /* an acknowledgement says nothing, too */
+                answer->error = -EBADMSG;
+}
+
+int rtnl_get_routes(Netlink *netlink, const Address *addresses, size_t n, RouteAnswer *answers) {
+        Requests requests = {};
+
+        for (size_t i = 0; i < n; i++) {
+                Request request;
+
+                answers[i] = (RouteAnswer) { .error = -EBADMSG }; /* if nothing is heard */
+                request_route(&request, &addresses[i]);
+                requests_add(&requests, &request);
+        }
+        return netlink_ask_many(netlink, requests.buffer, requests.size, route_answer, answers);
+}
+
+int rtnl_get_route(Netlink *netlink, const Address *address, Route *ret) {
+        RouteAnswer answer;
+        int r = rtnl_get_routes(netlink, address, 1, &answer);
+
+        if (r >= 0)
+                r = answer.error;
+        if (r >= 0)
+                *ret = answer.route;
+        return r;
 }
 
 int rtnl_address_is_local(Netlink *netlink, const Address *address) {
@@ -66,35 +100,66 @@ static int link_read(const struct nlmsghdr *message, void *userdata) {
         return link_decode(message, userdata);
 }
 
+/* Longer names are no interface's, and the kernel would say ERANGE. */
+static bool name_is_possible(const char *name) {
+        return name && strlen(name) < IF_NAMESIZE;
+}
+
+/* By name if index is 0. */
+static void request_link(Request *request, unsigned index, const char *name) {
+        struct ifinfomsg *header = request_begin(request, RTM_GETLINK, 0, sizeof(*header));
+
+        header->ifi_index = (int) index;
+        if (index == 0)
+                mnl_attr_put_strz(&request->header, IFLA_IFNAME, name);
+        mnl_attr_put_u32(&request->header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+}
+
+static void link_answer(size_t number, const struct nlmsghdr *message, int error, void *userdata) {
+        LinkAnswer *answer = &((LinkAnswer *) userdata)[number];
+
+        answer->error = message ? link_decode(message, &answer->link) : error;
+}
+
+int rtnl_get_links(Netlink *netlink, const unsigned *indexes, size_t n, LinkAnswer *answers) {
+        Requests requests = {};
+
+        for (size_t i = 0; i < n; i++) {
+                Request request;
+
+                answers[i] = (LinkAnswer) { .error = -EBADMSG };
+                request_link(&request, indexes[i], NULL);
+                requests_add(&requests, &request);
+        }
+        return netlink_ask_many(netlink, requests.buffer, requests.size, link_answer, answers);
+}
+
 int rtnl_get_link(Netlink *netlink, unsigned index, const char *name, Link *ret) {
         Request request;
-        struct ifinfomsg *header = request_begin(&request, RTM_GETLINK, 0, sizeof(*header));
         Link link = {};
         int r;
 
-        header->ifi_index = (int) index;
-        if (index == 0) {
-                /* Longer names are no interface's, and the kernel would say ERANGE. */
-                if (!name || strlen(name) >= IF_NAMESIZE)
-                        return -ENODEV;
-                mnl_attr_put_strz(&request.header, IFLA_IFNAME, name);
-        }
-        mnl_attr_put_u32(&request.header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        if (index == 0 && !name_is_possible(name))
+                return -ENODEV;
+        request_link(&request, index, name);
         r = netlink_request(netlink, &request.header, link_read, &link);
         if (r < 0)
                 return r;
-        if (link.index == 0) /* likewise */
+        if (link.index == 0) /* an acknowledgement, which says nothing */
                 return -EBADMSG;
         *ret = link;
         return 0;
 }
 
-int rtnl_set_localnet(Netlink *netlink, unsigned index, bool on) {
+/* Where no index is given, the kernel takes the name for whose it is, and not for a new one. */
+int rtnl_set_localnet(Netlink *netlink, const char *name, bool on) {
         Request request;
-        struct ifinfomsg *header = request_begin(&request, RTM_SETLINK, 0, sizeof(*header));
         struct nlattr *families, *inet, *switches;
 
-        header->ifi_index = (int) index;
+        if (!name_is_possible(name))
+                return -ENODEV;
+        request_begin(&request, RTM_SETLINK, 0, sizeof(struct ifinfomsg));
+        mnl_attr_put_strz(&request.header, IFLA_IFNAME, name);
         families = mnl_attr_nest_start(&request.header, IFLA_AF_SPEC);
         inet = mnl_attr_nest_start(&request.header, AF_INET);
         switches = mnl_attr_nest_start(&request.header, IFLA_INET_CONF);

@@ -13,14 +13,30 @@
  * -EINVAL (routes of type unreachable, prohibit, blackhole); IPv6 may give such a route with its type instead. */
 int rtnl_get_route(Netlink *netlink, const Address *address, Route *ret);
 
+/* The same for many addresses in one go, at most NETLINK_MANY_MAX. Returns 0, or negative errno: then there may be no
+ * answer to any. */
+typedef struct RouteAnswer {
+        int error; /* 0, or as above */
+        Route route;
+} RouteAnswer;
+int rtnl_get_routes(Netlink *netlink, const Address *addresses, size_t n, RouteAnswer *answers);
+
 /* What the ruleset asks by `fib daddr type local`: 1, 0, or negative errno if there is no telling. */
 int rtnl_address_is_local(Netlink *netlink, const Address *address);
 
 /* By index, or by name if index is 0. -ENODEV: there is none. */
 int rtnl_get_link(Netlink *netlink, unsigned index, const char *name, Link *ret);
 
-/* -ENODEV: the interface is gone. */
-int rtnl_set_localnet(Netlink *netlink, unsigned index, bool on);
+/* The same for many, by index; at most RTNL_LINKS_MAX. */
+#define RTNL_LINKS_MAX 16
+typedef struct LinkAnswer {
+        int error;
+        Link link;
+} LinkAnswer;
+int rtnl_get_links(Netlink *netlink, const unsigned *indexes, size_t n, LinkAnswer *answers);
+
+/* -ENODEV: there is no interface of that name. */
+int rtnl_set_localnet(Netlink *netlink, const char *name, bool on);
 /* -ENODEV: the interface is gone, or no port of a bridge any more. */
 int rtnl_set_hairpin(Netlink *netlink, unsigned port, bool on);
 

@@ -26,14 +26,16 @@ struct NftMonitor {
         char buffer[NFNL_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
+static int set_membership(int fd, int option) {
+        return setsockopt(fd, SOL_NETLINK, option, &(int) { NFNLGRP_NFTABLES }, sizeof(int)) < 0 ? -errno : 0;
+}
+
 static int subscribe(int fd) {
         int size = RECEIVE_BUFFER_SIZE;
 
         if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
                 (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-        if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &(int) { NFNLGRP_NFTABLES }, sizeof(int)) < 0)
-                return -errno;
-        return 0;
+        return set_membership(fd, NETLINK_ADD_MEMBERSHIP);
 }
 
 int nft_monitor_new(NftMonitor **ret) {
@@ -139,6 +141,35 @@ int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret)
                         monitor_take_datagram(monitor->buffer, (size_t) size, own_port, &changes);
         }
         *ret = changes;
+        return 0;
+}
+
+/* What others committed before the generation is read waits in the queue. */
+int nft_monitor_pause(NftMonitor *monitor, NftSocket *own, uint32_t *ret_generation) {
+        uint32_t generation;
+        int r;
+
+        r = nft_socket_get_generation(own, &generation);
+        if (r >= 0)
+                r = set_membership(monitor->fd, NETLINK_DROP_MEMBERSHIP);
+        if (r >= 0)
+                *ret_generation = generation;
+        return r;
+}
+
+int nft_monitor_resume(NftMonitor *monitor, NftSocket *own, uint32_t generation, bool committed, NftChanges *ret) {
+        uint32_t now;
+        int r;
+
+        r = set_membership(monitor->fd, NETLINK_ADD_MEMBERSHIP);
+        if (r < 0)
+                return r;
+        if (committed) /* 0 is left out by the kernel */
+                generation = generation == UINT32_MAX ? 1 : generation + 1;
+        if (nft_socket_get_generation(own, &now) < 0 || now != generation)
+                *ret = (NftChanges) { .table = true, .docker_user = { true, true } };
+        else
+                *ret = (NftChanges) {};
         return 0;
 }
 

@@ -103,3 +103,14 @@ int nft_monitor_fd(const NftMonitor *monitor);
 
 /* Reads all that waits, without blocking; changes made through `own` do not count. */
 int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret);
+
+/* As long as anybody listens, the kernel writes a notification for each element of a commit, which takes as long again
+ * as all the rest of it. So for a large commit of our own we do not listen. What is missed then is known by the
+ * generation of the tables: each commit counts, whoever's it is.
+ * Returns 0, or negative errno: then it still listens. *ret: what nft_monitor_resume() must be given. */
+int nft_monitor_pause(NftMonitor *monitor, NftSocket *own, uint32_t *ret_generation);
+
+/* Listens again. committed: there was one commit of ours since. Changes are reported if there was any other, or if we
+ * cannot know. Returns 0, or negative errno: it does not listen, and this is to be called again before anything is
+ * believed. */
+int nft_monitor_resume(NftMonitor *monitor, NftSocket *own, uint32_t generation, bool committed, NftChanges *ret);

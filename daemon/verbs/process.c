@@ -88,10 +88,11 @@ static bool is_that_listener(const Listener *listener, const HostPort *port) {
 }
 
 int process_find_listener(const HostPort *port, Process *ret) {
+        _cleanup_(netlink_close) Netlink netlink = NETLINK_CLOSED;
         _cleanup_(listeners_done) Listeners listeners = {};
         int r;
 
-        r = listeners_read(PROTOCOLS_ALL, &listeners);
+        r = listeners_read(&netlink, PROTOCOLS_ALL, &listeners);
         if (r < 0)
                 return r;
         r = -ENOENT;

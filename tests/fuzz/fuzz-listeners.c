@@ -23,12 +23,13 @@ static void try_message(const struct nlmsghdr *message) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        _cleanup_(netlink_close) Netlink netlink = NETLINK_CLOSED;
         FuzzInput input = { data, size };
         Listeners listeners = {};
 
         fake_kernel_for_each(input, try_message);
         fake_kernel_begin(input, NULL);
-        if (listeners_read(PROTOCOLS_ALL, &listeners) == 0)
+        if (listeners_read(&netlink, PROTOCOLS_ALL, &listeners) == 0)
                 for (size_t i = 0; i < listeners.count; i++)
                         check_listener(&listeners.items[i]);
         listeners_done(&listeners);

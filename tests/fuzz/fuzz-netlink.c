@@ -15,6 +15,8 @@
 /* Requests, and any answers to them: those that come in several datagrams, that belong to another request, that are
  * errors, or none. The first byte says what is asked. */
 
+enum { MANY = 3 };
+
 static unsigned n_requests;
 
 static void on_request(const struct nlmsghdr *message) {
@@ -60,7 +62,6 @@ static void ask_dump(void) {
 }
 
 static void ask_many(void) {
-        enum { MANY = 3 };
         _Alignas(struct nlmsghdr) char buffer[MANY * sizeof(struct nlmsghdr)];
         _cleanup_(netlink_close) Netlink netlink;
         unsigned n_results = 0;
@@ -71,7 +72,35 @@ static void ask_many(void) {
         CHECK(netlink_open(NETLINK_NETFILTER, &netlink) == 0);
         r = netlink_request_many(&netlink, buffer, sizeof(buffer), on_result, &n_results);
         CHECK(r <= 0 && n_requests == MANY);
-        CHECK(r < 0 || n_results >= MANY);
+        CHECK(r < 0 || n_results == MANY);
+}
+
+typedef struct Heard {
+        size_t next; /* number that may come next */
+        unsigned count;
+} Heard;
+
+static void on_answer(size_t number, const struct nlmsghdr *message, int error, void *userdata) {
+        Heard *heard = userdata;
+
+        CHECK(number >= heard->next && number < MANY);
+        CHECK(message ? error == 0 && fake_kernel_holds(message) : error <= 0);
+        heard->next = number + 1;
+        heard->count++;
+}
+
+static void ask_many_answers(void) {
+        _Alignas(struct nlmsghdr) char buffer[MANY * sizeof(struct nlmsghdr)];
+        _cleanup_(netlink_close) Netlink netlink;
+        Heard heard = {};
+        int r;
+
+        for (size_t i = 0; i < MANY; i++)
+                mnl_nlmsg_put_header(buffer + i * sizeof(struct nlmsghdr));
+        CHECK(netlink_open(NETLINK_ROUTE, &netlink) == 0);
+        r = netlink_ask_many(&netlink, buffer, sizeof(buffer), on_answer, &heard);
+        CHECK(r <= 0 && n_requests == MANY);
+        CHECK(r < 0 || heard.next == MANY);
 }
 
 static void ask_nft(void) {
@@ -98,7 +127,9 @@ static void commit_nft(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static void (*const questions[])(void) = { ask_single, ask_dump, ask_many, ask_nft, commit_nft };
+        static void (*const questions[])(void) = {
+                ask_single, ask_dump, ask_many, ask_nft, commit_nft, ask_many_answers,
+        };
         FuzzInput input = { data, size };
         uint8_t question = fuzz_take_byte(&input);
 

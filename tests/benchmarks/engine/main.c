@@ -142,6 +142,12 @@ static void storm(Arguments arguments) {
         printf("{\"ns\":%" PRId64 "}\n", now_ns() - start);
 }
 
+/* listen 1, listen 0: whether it hears what the kernel does, and counts it. */
+static void listen_to_kernel(Arguments arguments) {
+        monitor_listen(server.monitor, arguments.first != 0);
+        puts("{}");
+}
+
 /* state: what was counted so far. */
 static void state(_unused_ Arguments arguments) {
         printf("{\"subscribed\":%s,\"added\":%zu,\"deleted\":%zu,\"commits\":%zu,\"list\":%zu,\"inspect\":%zu,"
@@ -157,6 +163,7 @@ static const struct {
 } commands[] = {
         { "populate", populate }, { "latency", latency }, { "burst", burst },
         { "plain", plain },       { "storm", storm },     { "state", state },
+        { "listen", listen_to_kernel },
 };
 
 static void execute(const char *line) {

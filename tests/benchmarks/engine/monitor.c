@@ -15,14 +15,21 @@
 
 enum { RECEIVE_BUFFER_SIZE = 64 * 1024 * 1024 };
 
+void monitor_listen(int fd, bool on) {
+        int option = on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;
+
+        if (setsockopt(fd, SOL_NETLINK, option, &(int) { NFNLGRP_NFTABLES }, sizeof(int)) < 0)
+                err(1, "netlink");
+}
+
 int monitor_open(void) {
         struct sockaddr_nl address = { .nl_family = AF_NETLINK };
         int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
 
         if (fd < 0 || bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int) { RECEIVE_BUFFER_SIZE }, sizeof(int)) < 0 ||
-            setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &(int) { NFNLGRP_NFTABLES }, sizeof(int)) < 0)
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int) { RECEIVE_BUFFER_SIZE }, sizeof(int)) < 0)
                 err(1, "netlink");
+        monitor_listen(fd, true);
         return fd;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,7 +12,9 @@ typedef struct Heard {
         int64_t last;          /* when an element was heard of last */
 } Heard;
 
-/* Ends the process where it cannot. */
+/* Both end the process where they cannot. While anybody listens, the kernel makes notifications: what is measured
+ * without that must not be listened to. */
 int monitor_open(void);
+void monitor_listen(int fd, bool on);
 /* Adds what waits, without blocking. */
 void monitor_read(int fd, Heard *heard);

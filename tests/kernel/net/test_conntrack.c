@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "daemon/net/conntrack.h"
 #include "flows.h"
@@ -437,6 +438,29 @@ static void filters_join_while_it_runs(void **state) {
         assert_int_equal(fixture->deleted, 5001);
 }
 
+static int pass_again(sd_event_source *source _unused_, void *userdata) {
+        unsigned *passes = userdata;
+
+        (*passes)++;
+        return 0;
+}
+
+/* Its turn would never come: the pass is before it. */
+static void old_flows_go_beside_passes_without_end(void **state) {
+        Fixture *fixture = *state;
+        unsigned passes = 0;
+        sd_event_source *pass = NULL;
+
+        assert_return_code(sd_event_add_defer(fixture->event, &pass, pass_again, &passes), 0);
+        assert_return_code(sd_event_source_set_priority(pass, SD_EVENT_PRIORITY_IDLE), 0);
+        assert_return_code(sd_event_source_set_enabled(pass, SD_EVENT_ON), 0);
+        flows_make(&made);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80), 1);
+        assert_int_equal(flows_count("dport=8080"), 0);
+        assert_true(passes > 0);
+        sd_event_source_disable_unref(pass);
+}
+
 static void zones_are_kept_apart(void **state) {
         Fixture *fixture = *state;
         FlowMade in_zone = made;
@@ -503,6 +527,27 @@ static int sweep_fd(void) {
         }
         fail_msg("no sweep");
         return -1;
+}
+
+static ino_t sweep_inode(void) {
+        struct stat status;
+
+        assert_int_equal(fstat(sweep_fd(), &status), 0);
+        return status.st_ino;
+}
+
+/* Closing one waits for what nf_tables has to free, which is just what comes before a sweep. */
+static void the_socket_of_the_sweeps_is_kept(void **state) {
+        Fixture *fixture = *state;
+        ino_t inode;
+
+        flows_make(&made);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80), 1);
+        inode = sweep_inode();
+        flows_make(&made);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80), 1);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "fd00:30::2", 80), 0);
+        assert_int_equal(sweep_inode(), inode);
 }
 
 static void a_dump_without_end_is_given_up(void **state) {
@@ -590,9 +635,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(connections_of_the_host_are_never_pinned_ones, setup, teardown),
                 cmocka_unit_test_setup_teardown(it_looks_a_second_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(filters_join_while_it_runs, setup, teardown),
+                cmocka_unit_test_setup_teardown(old_flows_go_beside_passes_without_end, setup, teardown),
                 cmocka_unit_test_setup_teardown(zones_are_kept_apart, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_has_no_ports_is_passed_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failure_is_told_and_made_good, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_socket_of_the_sweeps_is_kept, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_dump_without_end_is_given_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(it_can_be_freed_at_any_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(nothing_asked_is_nothing_done, setup, teardown),

@@ -19,6 +19,7 @@
 typedef struct Fixture {
         int sockets[900];
         size_t n_sockets;
+        Netlink netlink; /* used for all readings of a test */
         Listeners listeners;
 } Fixture;
 
@@ -28,7 +29,7 @@ static int setup(void **state) {
         netns_enter_fresh();
         netns_run("ip addr add 198.51.100.1/24 dev lo && ip addr add 2001:db8::1/64 dev lo nodad &&"
                   " ip addr add 2001:db8::2/64 dev lo nodad");
-        fixture = (Fixture) {};
+        fixture = (Fixture) { .netlink = NETLINK_CLOSED };
         *state = &fixture;
         return 0;
 }
@@ -39,6 +40,7 @@ static int teardown(void **state) {
         while (fixture->n_sockets > 0)
                 close_fd(fixture->sockets[--fixture->n_sockets]);
         listeners_done(&fixture->listeners);
+        netlink_close(&fixture->netlink);
         return 0;
 }
 
@@ -72,7 +74,7 @@ static int listening(Fixture *fixture, const char *text, uint16_t port, bool onl
 
 static void read_all(Fixture *fixture) {
         listeners_done(&fixture->listeners);
-        assert_int_equal(listeners_read(PROTOCOLS_ALL, &fixture->listeners), 0);
+        assert_int_equal(listeners_read(&fixture->netlink, PROTOCOLS_ALL, &fixture->listeners), 0);
 }
 
 static int compare_host_ports(const void *a, const void *b) {
@@ -81,12 +83,13 @@ static int compare_host_ports(const void *a, const void *b) {
 
 /* What a claim to that entry meets: the port of the host that stands in its way; 0 if there is none. */
 static uint16_t met_by(const char *entry) {
+        _cleanup_(hostports_reader_done) HostPortsReader reader = HOST_PORTS_READER_NEW;
         Record *record = record_new(build_on_bridge(1, entry), &open_policy);
         HostPort *ports;
         uint16_t met = 0;
         size_t n;
 
-        assert_int_equal(hostports_read(PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
+        assert_int_equal(hostports_read(&reader, 0, PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
         if (n > 1)
                 qsort(ports, n, sizeof(*ports), compare_host_ports);
         assert_int_equal(arbiter_decide(&record, 1, ports, n), 0);
@@ -129,6 +132,72 @@ static void says_who_listens(void **state) {
         assert_int_equal(listener->family, AF_INET);
         assert_int_equal(address_compare(&listener->address, &expected), 0);
         assert_int_equal(listener->ifindex, 0);
+}
+
+/* More users than are remembered, each asked for twice. */
+static void each_user_is_named(void **state) {
+        enum { USERS = USER_NAMES_MAX + 3, FIRST = 70000 };
+        _cleanup_(hostports_reader_done) HostPortsReader reader = HOST_PORTS_READER_NEW;
+        Fixture *fixture = *state;
+
+        for (unsigned i = 0; i < USERS; i++) {
+                assert_int_equal(seteuid(i == 0 ? 0 : FIRST + i), 0);
+                listening(fixture, "198.51.100.1", (uint16_t) (8000 + i), false);
+                assert_int_equal(seteuid(0), 0);
+        }
+        for (unsigned round = 0; round < 2; round++) {
+                HostPort *ports;
+                size_t n;
+
+                assert_int_equal(hostports_read(&reader, 0, PROTOCOLS_ALL, NULL, 0, &ports, &n), 0);
+                assert_int_equal(n, USERS);
+                for (size_t i = 0; i < n; i++) {
+                        char user[HOST_PORT_USER_SIZE] = "a process of user root";
+
+                        if (ports[i].port != 8000)
+                                snprintf(user, sizeof(user), "a process of user %u", FIRST + ports[i].port - 8000u);
+                        assert_string_equal(ports[i].user, user);
+                }
+                free(ports);
+        }
+}
+
+static size_t read_ports(HostPortsReader *reader, uint64_t now, unsigned protocols) {
+        HostPort *ports;
+        size_t n;
+
+        assert_int_equal(hostports_read(reader, now, protocols, NULL, 0, &ports, &n), 0);
+        free(ports);
+        return n;
+}
+
+static void what_was_read_ahead_is_used_for_a_moment(void **state) {
+        const unsigned tcp = protocol_bit(PROTOCOL_TCP), udp = protocol_bit(PROTOCOL_UDP);
+        _cleanup_(hostports_reader_done) HostPortsReader reader = HOST_PORTS_READER_NEW;
+        Fixture *fixture = *state;
+        uint64_t now = 1000000;
+
+        listening(fixture, "0.0.0.0", 8080, false);
+        bound(fixture, SOCK_DGRAM, "0.0.0.0", 8080, false);
+        hostports_look_ahead(&reader, now); /* it does not know yet for what */
+        listening(fixture, "0.0.0.0", 8081, false);
+        assert_int_equal(read_ports(&reader, now, tcp), 2);
+
+        hostports_look_ahead(&reader, now);
+        listening(fixture, "0.0.0.0", 8082, false);
+        hostports_look_ahead(&reader, now + 1); /* that is soon enough */
+        assert_int_equal(read_ports(&reader, now + HOST_PORTS_AHEAD_USEC - 1, tcp), 2);
+        assert_int_equal(read_ports(&reader, now + HOST_PORTS_AHEAD_USEC - 1, tcp), 3);
+
+        hostports_look_ahead(&reader, now);
+        listening(fixture, "0.0.0.0", 8083, false);
+        assert_int_equal(read_ports(&reader, now + HOST_PORTS_AHEAD_USEC, tcp), 4);
+
+        /* Of another protocol it does not say anything; of one it does not need, nothing is said. */
+        hostports_look_ahead(&reader, now);
+        assert_int_equal(read_ports(&reader, now, tcp | udp), 5);
+        hostports_look_ahead(&reader, now);
+        assert_int_equal(read_ports(&reader, now, tcp), 4);
 }
 
 static void anyone_may_ask(void **state) {
@@ -288,6 +357,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(an_empty_host_has_none, setup, teardown),
                 cmocka_unit_test_setup_teardown(says_who_listens, setup, teardown),
+                cmocka_unit_test_setup_teardown(each_user_is_named, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_was_read_ahead_is_used_for_a_moment, setup, teardown),
                 cmocka_unit_test_setup_teardown(anyone_may_ask, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_address_concerns_itself_and_any, setup, teardown),
                 cmocka_unit_test_setup_teardown(any_concerns_every_address_of_its_family, setup, teardown),

@@ -217,6 +217,90 @@ static void links_exist_or_not(void **state) {
         assert_false(paths_link_exists(fixture->paths, "a-name-that-is-too-long"));
 }
 
+/* Each has its own answer, whatever the others' are. */
+static void many_are_found_at_once(void **state) {
+        static const char *const texts[] = {
+                "172.30.0.2", "10.66.0.1",  "10.65.0.7",   "fd00:30::2", "10.75.0.1",    "172.30.0.3", "fd00:65::7",
+                "127.0.0.1",  "fd00:66::1", "203.0.113.9", "10.74.0.1",  "2001:db8:1::9"
+        };
+        Fixture *fixture = *state;
+        Address addresses[PATHS_AT_ONCE_MAX];
+        PathAnswer answers[PATHS_AT_ONCE_MAX];
+
+        netns_run("ip route add prohibit 10.74.0.0/16 && ip route add blackhole 10.75.0.0/16");
+        for (size_t i = 0; i < PATHS_AT_ONCE_MAX; i++)
+                addresses[i] = address(texts[i % ELEMENTSOF(texts)]);
+        assert_int_equal(paths_find_many(fixture->paths, addresses, PATHS_AT_ONCE_MAX, answers), 0);
+        for (size_t i = 0; i < PATHS_AT_ONCE_MAX; i++) {
+                Path path = {};
+
+                assert_int_equal(paths_find(fixture->paths, &addresses[i], &path), answers[i].error);
+                if (answers[i].error < 0)
+                        continue;
+                assert_string_equal(answers[i].path.ifname, path.ifname);
+                assert_int_equal(answers[i].path.ifindex, path.ifindex);
+                assert_int_equal(prefix_compare(&answers[i].path.neighbours, &path.neighbours), 0);
+                assert_int_equal(answers[i].path.bridge, path.bridge);
+                assert_int_equal(answers[i].path.localnet, LOCALNET_OFF);
+        }
+        assert_int_equal(paths_find_many(fixture->paths, NULL, 0, NULL), 0);
+}
+
+/* As with Calico: so much is said of an interface that not all answers would fit into the socket at once. */
+static void many_interfaces_are_asked_for(void **state) {
+        Fixture *fixture = *state;
+        Address addresses[PATHS_AT_ONCE_MAX];
+        PathAnswer answers[PATHS_AT_ONCE_MAX];
+        char name[IF_NAMESIZE], text[ADDRESS_TEXT_SIZE];
+
+        netns_run("for i in $(seq 0 63); do echo link add many$i up type veth peer name other$i;"
+                  " echo route add 10.67.0.$i dev many$i; done | ip -b -");
+        netns_sysctl("net/ipv4/conf/many40/route_localnet", "1");
+        for (unsigned i = 0; i < PATHS_AT_ONCE_MAX; i++) {
+                snprintf(text, sizeof(text), "10.67.0.%u", i);
+                addresses[i] = address(text);
+        }
+        assert_int_equal(paths_find_many(fixture->paths, addresses, PATHS_AT_ONCE_MAX, answers), 0);
+        for (unsigned i = 0; i < PATHS_AT_ONCE_MAX; i++) {
+                snprintf(name, sizeof(name), "many%u", i);
+                assert_int_equal(answers[i].error, 0);
+                assert_string_equal(answers[i].path.ifname, name);
+                assert_int_equal(answers[i].path.localnet, i == 40 ? LOCALNET_ON : LOCALNET_OFF);
+        }
+}
+
+static void a_known_interface_is_not_asked_for(void **state) {
+        Fixture *fixture = *state;
+        const Address container = address("172.30.0.2");
+        uint64_t end = now_usec() + LOOP_SECONDS_MAX * UINT64_C(1000000);
+        Path path;
+
+        assert_int_equal(paths_find(fixture->paths, &container, &path), 0);
+        assert_int_equal(path.localnet, LOCALNET_OFF);
+        do { /* until the kernel has nothing more to say of what setup() made */
+                loop_settle(fixture->event);
+                assert_int_equal(paths_find(fixture->paths, &container, &path), 0);
+        } while (path.localnet != LOCALNET_UNASKED && now_usec() < end);
+        assert_int_equal(path.localnet, LOCALNET_UNASKED);
+        assert_string_equal(path.ifname, "br0");
+        assert_true(path.bridge);
+
+        /* Whether its new name was read of already, or not. */
+        netns_run("ip link set br0 down && ip link set br0 name br1 && ip link set br1 up");
+        assert_path(fixture, "172.30.0.2", "br1", "172.30.0.0/16", true);
+        loop_settle(fixture->event);
+        assert_path(fixture, "172.30.0.2", "br1", "172.30.0.0/16", true);
+        netns_run("ip link set br1 down && ip link set br1 name br2 && ip link set br2 up");
+        loop_settle(fixture->event);
+        assert_path(fixture, "172.30.0.2", "br2", "172.30.0.0/16", true);
+
+        /* The same number, another interface. */
+        netns_run("ip link del br2 && ip link add br3 index %u type veth peer name br4 &&"
+                  " ip addr add 172.30.0.1/16 dev br3 && ip link set br3 up", path.ifindex);
+        loop_settle(fixture->event);
+        assert_path(fixture, "172.30.0.2", "br3", "172.30.0.0/16", false);
+}
+
 static const char *awaited; /* a prefix, or an interface */
 
 static bool route_seen(void *userdata) {
@@ -360,6 +444,9 @@ static void a_reader_answers_and_wishes_nothing(_unused_ void **state) {
         assert_int_equal(paths_new_reader(&paths), 0);
         assert_int_equal(paths_find(paths, &container, &path), 0);
         assert_string_equal(path.ifname, "br0");
+        /* What it does not hear of, it asks for each time. */
+        assert_int_equal(paths_find(paths, &container, &path), 0);
+        assert_int_equal(path.localnet, LOCALNET_OFF);
         assert_int_equal(paths_want_hairpin(paths, path.ifindex, mac, &container), 0);
         assert_null(paths_free(paths));
 }
@@ -375,6 +462,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(finds_no_way_where_no_container_is, setup, teardown),
                 cmocka_unit_test_setup_teardown(routes_that_lead_elsewhere_do_not_count, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_most_specific_route_wins, setup, teardown),
+                cmocka_unit_test_setup_teardown(many_are_found_at_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(many_interfaces_are_asked_for, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_known_interface_is_not_asked_for, setup, teardown),
                 cmocka_unit_test_setup_teardown(localnet_is_set_and_works, setup, teardown),
                 cmocka_unit_test_setup_teardown(localnet_says_what_is_missing, setup, teardown),
                 cmocka_unit_test_setup_teardown(links_exist_or_not, setup, teardown),

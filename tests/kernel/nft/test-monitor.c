@@ -82,6 +82,38 @@ static void changes_of_our_table_are_told(void **state) {
         assert_changes(monitor, fixture->nft, false, false, false);
 }
 
+/* Our own commits are what is not listened to; that of anybody else meanwhile is known of. */
+static void commits_while_it_pauses_are_counted(void **state) {
+        _cleanup_(nft_monitor_freep) NftMonitor *monitor = NULL;
+        Fixture *fixture = *state;
+        NftChanges changes = { .table = true };
+        uint32_t generation = 0;
+
+        assert_int_equal(nft_monitor_new(&monitor), 0);
+        assert_int_equal(nft_monitor_pause(monitor, fixture->nft, &generation), 0);
+        want_everything(fixture);
+        settle(fixture);
+        assert_int_equal(nft_monitor_resume(monitor, fixture->nft, generation, true, &changes), 0);
+        assert_false(changes.table || changes.docker_user[0] || changes.docker_user[1]);
+        assert_false(is_readable(monitor));
+
+        /* Between one and the other, and what was not read before. */
+        run("iptables -N DOCKER-USER");
+        assert_int_equal(nft_monitor_pause(monitor, fixture->nft, &generation), 0);
+        assert_int_equal(nft_monitor_resume(monitor, fixture->nft, generation, false, &changes), 0);
+        assert_false(changes.table || changes.docker_user[0] || changes.docker_user[1]);
+        assert_changes(monitor, fixture->nft, false, true, false);
+        assert_int_equal(nft_monitor_pause(monitor, fixture->nft, &generation), 0);
+        run("nft add table ip other");
+        assert_false(is_readable(monitor));
+        assert_int_equal(nft_monitor_resume(monitor, fixture->nft, generation, false, &changes), 0);
+        assert_true(changes.table && changes.docker_user[0] && changes.docker_user[1]);
+
+        /* Listening goes on. */
+        run("iptables -A DOCKER-USER -j RETURN");
+        assert_changes(monitor, fixture->nft, false, true, false);
+}
+
 static void changes_of_docker_user_are_told(void **state) {
         static const struct {
                 const char *command;
@@ -164,6 +196,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 NFT_TEST(own_changes_do_not_count),
                 NFT_TEST(changes_of_our_table_are_told),
+                NFT_TEST(commits_while_it_pauses_are_counted),
                 NFT_TEST(changes_of_docker_user_are_told),
                 NFT_TEST(what_is_not_ours_is_not_told),
                 NFT_TEST(ten_thousand_own_elements_fit),

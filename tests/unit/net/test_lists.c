@@ -10,9 +10,9 @@
 static const uint8_t mac1[MAC_SIZE] = { 2, 0, 0, 0, 0, 1 }, mac2[MAC_SIZE] = { 2, 0, 0, 0, 0, 2 };
 
 static void add_route(KnownRoutes *routes, unsigned ifindex, const char *text) {
-        Prefix p = prefix(text);
+        KnownRoute route = { .ifindex = ifindex, .prefix = prefix(text) };
 
-        assert_int_equal(known_routes_add(routes, ifindex, &p), 0);
+        assert_int_equal(known_routes_add(routes, &route, 1), 0);
 }
 
 static void assert_next(KnownRoutes *routes, unsigned ifindex, Prefix *after, const char *expected) {
@@ -45,6 +45,63 @@ static void routes_are_taken_by_interface(void **state) {
         assert_next(&routes, 2, &after, "fd00::/64");
         assert_false(known_routes_take(&routes, 2, &after, &p));
         assert_int_equal(routes.count, 3);
+}
+
+/* The numbers are prefixes of one interface: 10.N.0.0/16. */
+static void add_many(KnownRoutes *routes, const uint8_t *numbers, size_t n) {
+        KnownRoute added[8];
+
+        for (size_t i = 0; i < n; i++)
+                added[i] = (KnownRoute) { 2, { { AF_INET, { 10, numbers[i] } }, 16 } };
+        assert_int_equal(known_routes_add(routes, added, n), 0);
+}
+
+static void many_routes_are_merged(void **state) {
+        static const uint8_t first[] = { 5, 3, 9, 3 }, second[] = { 1, 9, 4, 10, 4, 5 };
+        static const uint8_t all[] = { 1, 3, 4, 5, 9, 10 };
+        _cleanup_(known_routes_done) KnownRoutes routes = {};
+
+        (void) state;
+        add_many(&routes, first, 0);
+        assert_int_equal(routes.count, 0);
+        add_many(&routes, first, ELEMENTSOF(first));
+        assert_int_equal(routes.count, 3);
+        add_many(&routes, second, ELEMENTSOF(second));
+        assert_int_equal(routes.count, ELEMENTSOF(all));
+        for (size_t i = 0; i < ELEMENTSOF(all); i++)
+                assert_int_equal(routes.items[i].prefix.address.bytes[1], all[i]);
+        add_many(&routes, all, ELEMENTSOF(all));
+        assert_int_equal(routes.count, ELEMENTSOF(all));
+}
+
+static void links_are_remembered(void **state) {
+        KnownLinks links = {};
+        KnownLink link = { .name = "br0", .bridge = true };
+
+        (void) state;
+        for (link.index = 1; link.index <= KNOWN_LINKS_MAX; link.index++)
+                known_links_add(&links, &link);
+        assert_int_equal(known_links_find(&links, 1)->index, 1);
+        assert_int_equal(known_links_find(&links, KNOWN_LINKS_MAX)->index, KNOWN_LINKS_MAX);
+        known_links_remove(&links, 1);
+        assert_null(known_links_find(&links, 1));
+        assert_int_equal(known_links_find(&links, 2)->index, 2);
+        known_links_remove(&links, 1);
+        assert_int_equal(links.count, KNOWN_LINKS_MAX - 1);
+
+        /* Said anew, it takes the place of what was said before. */
+        link = (KnownLink) { .index = 2, .name = "br9" };
+        known_links_add(&links, &link);
+        assert_int_equal(links.count, KNOWN_LINKS_MAX - 1);
+        assert_string_equal(known_links_find(&links, 2)->name, "br9");
+        link.index = 1000;
+        known_links_add(&links, &link);
+        assert_int_equal(links.count, KNOWN_LINKS_MAX);
+        link.index = 1001;
+        known_links_add(&links, &link);
+        assert_int_equal(links.count, 1);
+        known_links_clear(&links);
+        assert_null(known_links_find(&links, 1001));
 }
 
 static void routes_are_removed(void **state) {
@@ -124,6 +181,8 @@ static void wishes_are_marked(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(routes_are_taken_by_interface),
+                cmocka_unit_test(many_routes_are_merged),
+                cmocka_unit_test(links_are_remembered),
                 cmocka_unit_test(routes_are_removed),
                 cmocka_unit_test(wishes_are_kept_by_bridge_and_mac),
                 cmocka_unit_test(wishes_are_marked),
