@@ -103,7 +103,7 @@ static void a_commit_in_the_middle_is_noticed(void **state) {
         settle(fixture);
         /* So about every other read has a commit in the middle, however fast the machine is. */
         writer = start_writer(1 + 2 * read_msec(fixture), move_token);
-        for (int i = 0; i < READS; i++) {
+        for (int i = 0; i < (int) rounds(READS); i++) {
                 KernelState kernel;
                 int r = nft_read(fixture->nft, &fixture->options, &kernel);
 
@@ -141,7 +141,7 @@ static void commits_of_others_do_not_keep_us_from_our_own_table(void **state) {
                 want(fixture, dnat_host("2001:db8::1", PROTOCOL_TCP, port, "fd00::1", port));
         settle(fixture);
         writer = start_writer(0, make_or_delete_table);
-        for (int i = 0; i < READS; i++)
+        for (int i = 0; i < (int) rounds(READS); i++)
                 assert_settled(fixture, TABLE_OWNED);
         stop_writer(writer);
 }

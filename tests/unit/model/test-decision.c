@@ -10,6 +10,7 @@
 #include "tests/cmocka.h"
 #include "tests/unit/docker/failing.h"
 #include "tests/unit/model/builder.h"
+#include "tests/values.h"
 
 /* A decision that looks at what was touched must come to what one that looks at all comes to. Two models live through the
  * same random history; `whole` looks at all each time. What it comes to is checked against the definition: the claims as
@@ -410,7 +411,7 @@ static void history(uint32_t seed, unsigned long *looked, unsigned long *all) {
 static void test_histories(void **state _unused_) {
         unsigned long looked = 0, all = 0;
 
-        for (uint32_t seed = 1; seed <= HISTORIES; seed++)
+        for (uint32_t seed = 1; seed <= rounds(HISTORIES); seed++)
                 history(seed, &looked, &all);
         assert_true(looked * 2 < all); /* else nothing was tried */
 }

@@ -5,6 +5,7 @@
 #include "daemon/model/model.h"
 #include "tests/cmocka.h"
 #include "tests/unit/model/builder.h"
+#include "tests/values.h"
 
 /* Whole histories of the model, with a kernel that is an array. */
 
@@ -462,13 +463,13 @@ static void history(uint32_t seed) {
 }
 
 static void test_random_histories(void **state _unused_) {
-        for (uint32_t seed = 1; seed <= HISTORIES; seed++)
+        for (uint32_t seed = 1; seed <= rounds(HISTORIES); seed++)
                 history(seed);
 }
 
 /* However the containers came, with nobody holding a port before the end the result is the same. */
 static void test_order_does_not_matter(void **state _unused_) {
-        for (uint32_t round = 1; round <= HISTORIES; round++) {
+        for (uint32_t round = 1; round <= rounds(HISTORIES); round++) {
                 _cleanup_(model_freep) Model *forward = model_make(), *backward = model_make();
                 Plan plan;
 
