@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/values.h"
 
-#include <stdlib.h>
-
 #include "tests/cmocka.h"
 
 Address address(const char *text) {
@@ -17,8 +15,4 @@ Prefix prefix(const char *text) {
 
         assert_int_equal(prefix_parse(text, &parsed), 0);
         return parsed;
-}
-
-unsigned rounds(unsigned n) {
-        return getenv("CALICO_EXPOSED_SLOW") ? (n + 9) / 10 : n;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/kernel/nft/fixture.h"
+#include "tests/rounds.h"
 
 /* Somebody else commits while the table is read. */
 typedef struct Writer {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/kernel/nft/fixture.h"
+#include "tests/rounds.h"
 
 /* Each allocation on the way, libnftnl's too, fails once: what comes of it is -ENOMEM, and never half a table, a
  * rebuild of what was right, or a crash. */

@@ -9,8 +9,8 @@
 #include "daemon/model/withdrawn.h"
 #include "tests/cmocka.h"
 #include "tests/unit/docker/failing.h"
+#include "tests/rounds.h"
 #include "tests/unit/model/builder.h"
-#include "tests/values.h"
 
 /* A decision that looks at what was touched must come to what one that looks at all comes to. Two models live through the
  * same random history; `whole` looks at all each time. What it comes to is checked against the definition: the claims as

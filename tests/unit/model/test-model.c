@@ -4,8 +4,8 @@
 
 #include "daemon/model/model.h"
 #include "tests/cmocka.h"
+#include "tests/rounds.h"
 #include "tests/unit/model/builder.h"
-#include "tests/values.h"
 
 /* Whole histories of the model, with a kernel that is an array. */
 
