@@ -93,7 +93,8 @@ static void burst_of(const char *name, TemplateName event, Arguments arguments, 
 
         for (unsigned i = 0; i < arguments.count; i++)
                 last = server_tell(&server, event, arguments.first + i, alive);
-        if (!wait_for(counter, before + arguments.count))
+        if (!wait_for(counter, before + arguments.count) ||
+            !wait_for(&server.heard.committed, server.heard.added + server.heard.deleted))
                 errx(1, "a burst was not carried out");
         printf("\"%s\":{\"writing\":%" PRId64 ",\"after\":%" PRId64 ",\"commits\":%zu}", name, last - first,
                server.heard.last - last, server.heard.commits - commits);

@@ -63,6 +63,7 @@ static void take(const struct nlmsghdr *message, int64_t now, Heard *heard) {
         case NFT_MSG_NEWGEN:
                 name = attribute_find(message, NFTA_GEN_PROC_NAME, MNL_TYPE_NUL_STRING);
                 heard->commits += name && strcmp(mnl_attr_get_str(name), "calico-exposed") == 0;
+                heard->committed = heard->added + heard->deleted;
                 break;
         }
 }

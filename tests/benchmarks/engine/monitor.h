@@ -9,6 +9,7 @@
 typedef struct Heard {
         size_t added, deleted; /* elements of dnat4 */
         size_t commits;        /* of a process whose name is calico-exposed */
+        size_t committed;      /* elements, when a commit was over last: its own notification is the last one */
         int64_t last;          /* when an element was heard of last */
 } Heard;
 
