@@ -213,23 +213,13 @@ static int carry_scope(Model *model) {
 
 /* What stands there now, and what shall, as sorted arrays. */
 
-static int append_elements(Elements *to, const Elements *from) {
-        int r = array_reserve(&to->items, &to->capacity, to->count + from->count, sizeof(Element));
-
-        if (r < 0 || from->count == 0)
-                return r;
-        memcpy(to->items + to->count, from->items, from->count * sizeof(Element));
-        to->count += from->count;
-        return 0;
-}
-
 static int release(Model *model, const Carried *carried) {
         carried_release(carried, &model->shares);
         return carried_append_own(carried, &model->decision.before);
 }
 
 static int release_scope(Model *model) {
-        int r = append_elements(&model->decision.before, &model->withdrawn);
+        int r = elements_append_all(&model->decision.before, &model->withdrawn);
 
         for (size_t i = 0; i < model->scope.count && r >= 0; i++)
                 if (model->scope.items[i]->carried)
@@ -263,7 +253,7 @@ static int settle_policy(Model *model) {
         if (r >= 0) {
                 model->decision.policy = desired.elements;
                 desired.elements = (Elements) {};
-                r = append_elements(&model->decision.after, &model->decision.policy);
+                r = elements_append_all(&model->decision.after, &model->decision.policy);
         }
         desired_done(&desired);
         return r;
@@ -290,7 +280,7 @@ static int append_withdrawn(Model *model) {
                         r = elements_append(&decision->withdrawn, &withdrawn.items[i]);
         }
         elements_done(&withdrawn);
-        return r < 0 ? r : append_elements(&decision->after, &decision->withdrawn);
+        return r < 0 ? r : elements_append_all(&decision->after, &decision->withdrawn);
 }
 
 static int collect_before(Model *model) {

@@ -135,6 +135,16 @@ int elements_append(Elements *elements, const Element *element) {
         return 0;
 }
 
+int elements_append_all(Elements *to, const Elements *from) {
+        int r = array_reserve(&to->items, &to->capacity, to->count + from->count, sizeof(Element));
+
+        if (r < 0 || from->count == 0)
+                return r;
+        memcpy(to->items + to->count, from->items, from->count * sizeof(Element));
+        to->count += from->count;
+        return 0;
+}
+
 static int compare_for_qsort(const void *a, const void *b) {
         return element_compare(a, b);
 }

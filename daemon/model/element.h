@@ -127,5 +127,6 @@ typedef struct Elements {
 
 /* Returns 0 or -ENOMEM. */
 int elements_append(Elements *elements, const Element *element);
+int elements_append_all(Elements *to, const Elements *from);
 void elements_sort(Elements *elements);
 void elements_done(Elements *elements);

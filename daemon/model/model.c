@@ -88,12 +88,15 @@ Record *model_find(const Model *model, const char *id) {
 
 /* The new record of a container takes its place among what else is known. */
 static int record_settle(const Model *model, Record *record, const Record *old) {
-        if (old && old->memory && record_remember(record, old->memory, &model->attachments) < 0)
-                return -ENOMEM;
-        (void) record_attach(record, &model->attachments);
-        if (old)
+        int r = 0;
+
+        if (old && old->memory)
+                r = record_remember(record, old->memory, &model->attachments);
+        else
+                (void) record_attach(record, &model->attachments);
+        if (old && r >= 0)
                 record_inherit(record, old);
-        return 0;
+        return r;
 }
 
 static Record *record_renew(const Model *model, const Record *old, const Policy *policy) {
@@ -370,20 +373,12 @@ bool elements_contain(const Elements *elements, const Element *element) {
         return at < elements->count && element_compare(element, &elements->items[at]) == 0;
 }
 
-static int append_all(const Elements *elements, Elements *to) {
-        int r = 0;
-
-        for (size_t i = 0; i < elements->count && r >= 0; i++)
-                r = elements_append(to, &elements->items[i]);
-        return r;
-}
-
 static int collect_actual(const Model *model, Elements *to) {
         int r;
 
         if (model->read)
-                return append_all(&model->actual, to);
-        r = append_all(&model->policy_elements, to);
+                return elements_append_all(to, &model->actual);
+        r = elements_append_all(to, &model->policy_elements);
         for (size_t i = 0; i < model->records.count && r >= 0; i++)
                 if (model->records.items[i]->carried)
                         r = carried_append_own(model->records.items[i]->carried, to);
@@ -392,7 +387,7 @@ static int collect_actual(const Model *model, Elements *to) {
         for (size_t i = 0; i < model->shares.count && r >= 0; i++)
                 if (model->shares.items[i]->present)
                         r = elements_append(to, &model->shares.items[i]->element);
-        return r < 0 ? r : append_all(&model->withdrawn, to);
+        return r < 0 ? r : elements_append_all(to, &model->withdrawn);
 }
 
 int model_copy_actual(const Model *model, Elements *ret) {

@@ -54,7 +54,7 @@ static const char *find_profile(const Elements *elements, const Address *address
 }
 
 static int remember(Record *const *records, size_t n_records, Record *record, const Elements *elements,
-                     const Exposures *actual, const Attachments *attachments) {
+                    const Exposures *actual, const Attachments *attachments) {
         RecordMemory memory = {};
 
         for (size_t i = 0; i < actual->count; i++) {
