@@ -44,13 +44,16 @@ static void listing_next(Listing *listing) {
         listing->incomplete = false;
 }
 
-static void listing_compare(Listing *listing, const Container *row, bool marked) {
+/* The row is handed over. */
+static void listing_compare(Listing *listing, Container *row) {
+        bool marked = images_mark(listing->images, row);
         Record *record = model_find(listing->model, row->id);
 
         if (record)
                 record->listed = listing->number;
         if (!record || !marked || !container_equal(record->container, row))
                 listing->handlers.inspect(listing->userdata, row->id);
+        container_free(row);
 }
 
 static void listing_keep(Listing *listing, Container *row) {
@@ -63,22 +66,18 @@ static void listing_keep(Listing *listing, Container *row) {
 
 void listing_add(Listing *listing, Container *row) {
         listing->begun = true;
-        if (listing->first) {
+        if (listing->first)
                 listing_keep(listing, row);
-                return;
-        }
-        listing_compare(listing, row, images_mark(listing->images, row));
-        container_free(row);
+        else
+                listing_compare(listing, row);
 }
 
 /* What an inspect told meanwhile is the newer. */
 static void listing_take(Listing *listing, Container *row) {
-        if (!model_find(listing->model, row->id)) {
+        if (model_find(listing->model, row->id))
+                listing_compare(listing, row);
+        else
                 listing->handlers.learn(listing->userdata, row);
-                return;
-        }
-        listing_compare(listing, row, images_mark(listing->images, row));
-        container_free(row);
 }
 
 static int compare_rows(const void *a, const void *b) {
