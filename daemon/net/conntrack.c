@@ -73,7 +73,6 @@ struct Conntrack {
         void *userdata;
         sd_event_source *timer;
         sd_event_source *urgent;
-        int64_t priority; /* of the timer and the dumps */
         /* What the dumps come by: kept, for closing such a socket waits until nf_tables has freed what was removed
          * last, 6 to 20 ms after a withdrawal (nft_rcv_nl_event() in the kernel). Closed with an unfinished dump in
          * it. */
@@ -179,19 +178,26 @@ static void sweep_on_entry(Conntrack *conntrack, const struct nlmsghdr *message)
 
 /* Reading */
 
+static int timer_set(sd_event_source *timer, uint64_t usec) {
+        int r = sd_event_source_set_time(timer, usec);
+
+        return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
 /* From now on, the kernel has some time to say more. */
 static void sweep_watch(Conntrack *conntrack) {
         uint64_t now;
 
         if (sd_event_now(conntrack->event, CLOCK_MONOTONIC, &now) < 0)
                 return;
-        (void) sd_event_source_set_time(conntrack->timer, now + SILENCE_USEC_MAX);
-        (void) sd_event_source_set_enabled(conntrack->timer, SD_EVENT_ONESHOT);
+        (void) timer_set(conntrack->timer, now + SILENCE_USEC_MAX);
 }
 
 static int sweep_on_part(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
+/* They have the timer's priority. */
 static int dumps_open(Conntrack *conntrack) {
+        int64_t priority;
         int r;
 
         if (conntrack->dumps >= 0)
@@ -201,12 +207,13 @@ static int dumps_open(Conntrack *conntrack) {
                 return -errno;
         r = sd_event_add_io(conntrack->event, &conntrack->dumps_source, conntrack->dumps, EPOLLIN, sweep_on_part,
                             conntrack);
-        return r < 0 ? r : sd_event_source_set_priority(conntrack->dumps_source, conntrack->priority);
+        if (r >= 0)
+                r = sd_event_source_get_priority(conntrack->timer, &priority);
+        return r < 0 ? r : sd_event_source_set_priority(conntrack->dumps_source, priority);
 }
 
 /* What cannot be set stays as it is. */
 static void conntrack_set_priority(Conntrack *conntrack, int64_t priority) {
-        conntrack->priority = priority;
         (void) sd_event_source_set_priority(conntrack->timer, priority);
         if (conntrack->dumps_source)
                 (void) sd_event_source_set_priority(conntrack->dumps_source, priority);
@@ -417,12 +424,6 @@ static int conntrack_on_timer(_unused_ sd_event_source *source, _unused_ uint64_
 static int conntrack_on_urgent(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
         conntrack_set_priority(userdata, SD_EVENT_PRIORITY_NORMAL);
         return 0;
-}
-
-static int timer_set(sd_event_source *timer, uint64_t usec) {
-        int r = sd_event_source_set_time(timer, usec);
-
-        return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
 /* What is asked for later does not put it off. */
