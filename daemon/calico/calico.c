@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/calico/calico.h"
-#include "daemon/calico/options.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/calico/calico-times.h"
+#include "daemon/calico/options.h"
 #include "daemon/calico/own.h"
 #include "daemon/calico/pass.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/calico/look.h"
-#include "daemon/calico/options.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "daemon/calico/options.h"
 #include "daemon/calico/task.h"
 #include "daemon/calico/tree.h"
 #include "daemon/calico/wants.h"

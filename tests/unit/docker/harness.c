@@ -75,7 +75,6 @@ static char *describe_ports(const DockerList *list) {
 
 static void on_row(void *userdata, Container *container) {
         Harness *harness = userdata;
-
         size_t used = strlen(harness->rows);
 
         harness->n_rows++;
