@@ -178,7 +178,7 @@ PARSERS = {
 
 
 def read_others(labels):
-    """The values of the other labels, and what is wrong with one of them."""
+    """The values of the other labels, and which of them is wrong: the first, as they are known."""
     values, problem = {}, None
     for key in OTHERS:
         name = f"{EXPOSE}.{key}"
@@ -186,7 +186,7 @@ def read_others(labels):
             try:
                 values[key] = PARSERS[key](labels[name])
             except Refused:
-                problem = re.escape(name)
+                problem = problem or re.escape(name)
     return values, problem
 
 

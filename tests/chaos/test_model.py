@@ -60,6 +60,12 @@ def test_what_is_refused():
     assert states({"": "80-81:90-91,82-83", "mode": "balance"}) == ["invalid", None]
 
 
+def test_the_first_label_that_is_wrong_is_told():
+    labels = {"calico.expose": "80", "calico.expose.when": "never", "calico.expose.profile": ""}
+    _, reason = read_labels(labels, {}, Config()).claims[0].refused
+    assert reason == r"calico\.expose\.profile"
+
+
 def test_labels_of_the_image():
     image = {"calico.expose": "80", "calico.expose.from": "192.0.2.0/24"}
     assert states({"": "80"}, image) == ["denied"]

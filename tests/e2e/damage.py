@@ -76,15 +76,6 @@ def disown(machine):
     await_hairpin(machine)
 
 
-def await_new_process(machine, old):
-    wait_until(lambda: machine.property("MainPID") not in ("0", old), 10, "there is a new process")
-
-
-def await_recovery(machine, old):
-    await_new_process(machine, old)
-    machine.await_property("ActiveState", "active", deadline=10)
-
-
 def restart(machine):
     machine.systemctl("restart", UNIT)
 
@@ -96,7 +87,7 @@ def reload(machine):
 def kill(machine):
     old = machine.property("MainPID")
     machine.run(["kill", "-9", old])
-    await_recovery(machine, old)
+    machine.await_restarted(old)
 
 
 def upgrade(machine):

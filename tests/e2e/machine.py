@@ -172,6 +172,19 @@ class Machine:
     def await_status(self, wanted, deadline=PROMPT):
         self.await_property("StatusText", wanted, deadline)
 
+    def await_new_process(self, old, deadline=10):
+        """Wait until the daemon is another process than `old`, ready or not."""
+        wait_until(lambda: self.property("MainPID") not in ("0", old), deadline,
+                   "there is a new process")
+
+    def await_restarted(self, old, deadline=10):
+        """Wait until the daemon is another process than `old`, and ready.
+
+        The unit alone would not tell: it stays active until systemd has heard of a death.
+        """
+        self.await_new_process(old, deadline)
+        self.await_property("ActiveState", "active", deadline)
+
     def journal(self, **fields):
         """The daemon's entries with these CALICO_EXPOSED_ fields (container_name="web")."""
         lines = self.run(["journalctl", "--unit", UNIT, "--output", "json", "--all"]).splitlines()

@@ -159,11 +159,6 @@ def test_who_may_come(machine, etcd, by_endpoint):
     await_silence(machine, "tcp", address_of(machine.container("other")), 80)
 
 
-def await_restarted(machine):
-    machine.await_property("ActiveState", "active", 10)
-    machine.await_property("SubState", "running", 10)
-
-
 def test_breakages(machine, etcd, by_endpoint):
     """The datastore killed, the daemon killed, our rule deleted, our profile taken out by hand."""
     web = machine.start("web", expose="8084:80", network="cal")
@@ -180,8 +175,9 @@ def test_breakages(machine, etcd, by_endpoint):
         assert connection.ask().name == "web"
         etcd.kill()
         machine.await_status("Calico's datastore is away", 5)
-        machine.run(["kill", "-9", machine.property("MainPID")])
-        await_restarted(machine)
+        process = machine.property("MainPID")
+        machine.run(["kill", "-9", process])
+        machine.await_restarted(process)
         machine.await_status("Calico's datastore is away", 5)
         assert connection.ask().name == "web"
         assert machine.outside.ask("tcp", HOST[4], 8084).name == "web"

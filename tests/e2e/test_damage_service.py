@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from conftest import booted_machine
-from damage import LIFE, ROADS, await_new_process, start_exposures
+from damage import LIFE, ROADS, start_exposures
 from machine import HOST
 from observe import Load, Watch
 
@@ -101,7 +101,7 @@ def test_a_hundred_kills(machine):
                 pid = machine.property("MainPID")
                 assert pid != "0", "it ended by itself"
                 machine.run(["kill", "-9", pid])
-                await_new_process(machine, pid)
+                machine.await_new_process(pid)
             machine.await_property("ActiveState", "active", deadline=10)
         churn.start()
         machine.outside.await_answer("churn", "tcp", HOST[4], 8100, deadline=5)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from conftest import booted_machine
-from damage import HEALED, LIFE, MOVED, PORTS, ROADS, await_recovery, disown, start_exposures
+from damage import HEALED, LIFE, MOVED, PORTS, ROADS, disown, start_exposures
 from machine import UNIT
 from observe import Load, Watch
 
@@ -87,7 +87,7 @@ def test_damage_while_it_is_down_is_healed_by_the_next(machine):
         with load.during("kill -9 and flush") as moment:
             old = machine.property("MainPID")
             machine.run(f"kill -9 {old}; nft flush ruleset")
-            await_recovery(machine, old)
+            machine.await_restarted(old)
         damaged, healed = healing(watch)
         print(f"healed after {healed - damaged:.4f} s, lost: {len(load.failures())}")
         assert healed - damaged <= STARTED

@@ -84,8 +84,7 @@ def test_a_restart_interrupts_nothing(machine, verb):
         assert connection.ask().name == "web"
         machine.run(verb)
         assert machine.outside.ask("tcp", HOST[4], 80), "a new connection during the restart"
-        wait_until(lambda: machine.property("MainPID") not in ("0", process), 10, "a new process")
-        machine.await_property("ActiveState", "active", deadline=10)
+        machine.await_restarted(process)
         assert connection.ask().name == "web"
     assert machine.table_handle() == handle
     machine.start("next", expose="8080:80")

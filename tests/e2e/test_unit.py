@@ -45,11 +45,6 @@ def test_security(machine, unit):
     assert float(exposure[1]) <= EXPOSURE_MAX, report
 
 
-def await_another_process(machine, process, deadline=30):
-    wait_until(lambda: machine.property("MainPID") not in ("0", process), deadline, "a new process")
-    machine.await_property("ActiveState", "active", deadline)
-
-
 @pytest.fixture
 def short_watchdog(machine):
     """An abort that a stopped process does not even hear is not waited for."""
@@ -68,7 +63,7 @@ def test_the_watchdog_ends_a_daemon_that_stands_still(machine, short_watchdog):
     with Stream(machine, 8080) as stream:
         stream.await_more("web")
         machine.systemctl("kill", "--kill-whom", "main", "--signal", "STOP", UNIT)
-        await_another_process(machine, process)
+        machine.await_restarted(process, deadline=30)
         stream.await_more("web")
     assert "watchdog" in machine.run(f"journalctl -u {UNIT} --output cat").lower()
     assert set(stream.lines()) == {"web"}
@@ -80,7 +75,7 @@ def test_the_watchdog_ends_a_pass_that_does_not_end(machine, short_watchdog):
     machine.run(f"touch {STUCK} && chown {UNIT} {STUCK}")
     machine.start("next", expose="8081:80")
     wait_until(lambda: not machine.host.succeeds(f"test -e {STUCK}"), 10, "it is stuck")
-    await_another_process(machine, process)
+    machine.await_restarted(process, deadline=30)
     machine.outside.await_answer("next", "tcp", HOST[4], 8081, deadline=5)
     assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
     assert machine.table_handle() == handle
@@ -103,7 +98,7 @@ def test_no_number_of_deaths_is_too_many(machine):
     for _ in range(8):
         process = machine.property("MainPID")
         machine.run(["kill", "-9", process])
-        await_another_process(machine, process)
+        machine.await_restarted(process, deadline=30)
     assert machine.outside.ask("tcp", HOST[4], 80).name == "web"
 
 
