@@ -261,8 +261,7 @@ static int settle_policy(Model *model) {
 
 /* What is withdrawn just now, for the second time, has new flows. */
 static bool is_forgotten(const Model *model, const Element *withdrawn) {
-        return elements_contain(&model->forgotten, withdrawn) &&
-               elements_contain(&model->decision.before, withdrawn);
+        return elements_contain(&model->forgotten, withdrawn) && elements_contain(model_before(model), withdrawn);
 }
 
 /* They sort behind all others. */
@@ -271,7 +270,7 @@ static int append_withdrawn(Model *model) {
         Elements withdrawn;
         int r;
 
-        r = withdrawn_between(&decision->before, &decision->after, &withdrawn);
+        r = withdrawn_between(model_before(model), &decision->after, &withdrawn);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < withdrawn.count && r >= 0; i++) {
@@ -285,17 +284,14 @@ static int append_withdrawn(Model *model) {
 
 static int collect_before(Model *model) {
         Decision *decision = &model->decision;
-        int r;
+        int r = 0;
 
-        if (!decision->all) {
+        if (!decision->all)
                 r = release_scope(model);
-                if (r >= 0)
-                        r = touch_hairpin_ports(model, &model->changed_hairpin_ports);
-                return r;
-        }
-        r = model_copy_actual(model, &decision->before);
+        else if (!model->read)
+                r = model_copy_actual(model, &decision->before);
         if (r >= 0)
-                r = touch_hairpin_ports(model, &model->hairpin_ports);
+                r = touch_hairpin_ports(model, decision->all ? &model->hairpin_ports : &model->changed_hairpin_ports);
         return r;
 }
 
@@ -346,14 +342,15 @@ int model_decide(Model *model, Plan *ret) {
         if (r >= 0)
                 r = decide(model);
         if (r >= 0)
-                r = plan_make(&model->decision.before, &model->decision.after, ret);
+                r = plan_make(model_before(model), &model->decision.after, ret);
         if (r < 0)
                 model_abandon_decision(model);
         return r;
 }
 
+/* What was read is not there twice: the new shares, of a decision about all, add nothing to it. */
 const Elements *model_before(const Model *model) {
-        return &model->decision.before;
+        return model->decision.all && model->read ? &model->actual : &model->decision.before;
 }
 
 const Elements *model_after(const Model *model) {

@@ -22,7 +22,7 @@ typedef struct Decision {
         Shares shares;                /* and new shares */
         Elements policy;              /* what the configuration asks for, in a decision about all */
         Elements withdrawn;           /* ELEMENT_WITHDRAWN, sorted */
-        Elements before, after;       /* sorted */
+        Elements before, after;       /* sorted; before: none where the model's `actual` is it, see model_before() */
 } Decision;
 
 /* A decision is about all records, or about some and whoever has to do with them (a host port or an address in common);
