@@ -15,6 +15,7 @@
 #define _cleanup_close_ _cleanup_(closep)
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
 #define _unused_ __attribute__((unused))
+#define _packed_ __attribute__((packed)) /* a struct without holes; an enum of as few bytes as its values need */
 
 /* Defines namep(), for _cleanup_(), out of a destructor that takes NULL and returns NULL. */
 #define DEFINE_CLEANUP(type, destructor)                      \

@@ -50,7 +50,7 @@ static int take_path(const Asking *asking, const Record *record, const Address *
         int r = 0;
 
         path->known = true;
-        path->neighbours = found->neighbours;
+        path->neighbours = found->neighbours.length;
         strcpy(path->ifname, found->ifname);
         path->ifindex = found->ifindex;
         if (asking->localhost && address->family == AF_INET)

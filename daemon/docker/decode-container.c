@@ -59,6 +59,7 @@ static void decode_mac(const char *text, uint8_t mac[static MAC_SIZE]) {
 }
 
 static int decode_network(const cJSON *json, ContainerNetwork *network) {
+        Address gateway4, gateway6;
         int r;
 
         network->name = strdup(json->string);
@@ -71,8 +72,9 @@ static int decode_network(const cJSON *json, ContainerNetwork *network) {
                 return r;
         network->ipv4 = decode_address(json, "IPAddress", AF_INET);
         network->ipv6 = decode_address(json, "GlobalIPv6Address", AF_INET6);
-        network->gateway4 = decode_address(json, "Gateway", AF_INET);
-        network->gateway6 = decode_address(json, "IPv6Gateway", AF_INET6);
+        gateway4 = decode_address(json, "Gateway", AF_INET);
+        gateway6 = decode_address(json, "IPv6Gateway", AF_INET6);
+        network->has_gateway = address_is_set(&gateway4) || address_is_set(&gateway6);
         decode_mac(json_text(json, "MacAddress"), network->mac);
         return 0;
 }

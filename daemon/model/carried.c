@@ -15,7 +15,7 @@ typedef struct PackedElement {
         uint16_t target_port;
         uint8_t kind, family, protocol;
         uint8_t prefix_family, prefix_length, address_family, target_family;
-} __attribute__((packed)) PackedElement;
+} _packed_ PackedElement;
 
 static size_t packed_size(const Element *element) {
         return sizeof(PackedElement) + address_size(element->prefix.address.family) +

@@ -152,8 +152,8 @@ static bool text_equal(const char *a, const char *b) {
 static bool network_equal(const ContainerNetwork *a, const ContainerNetwork *b) {
         return text_equal(a->name, b->name) && text_equal(a->id, b->id) &&
                text_equal(a->endpoint_id, b->endpoint_id) && address_compare(&a->ipv4, &b->ipv4) == 0 &&
-               address_compare(&a->ipv6, &b->ipv6) == 0 && address_compare(&a->gateway4, &b->gateway4) == 0 &&
-               address_compare(&a->gateway6, &b->gateway6) == 0 && memcmp(a->mac, b->mac, MAC_SIZE) == 0;
+               address_compare(&a->ipv6, &b->ipv6) == 0 && a->has_gateway == b->has_gateway &&
+               memcmp(a->mac, b->mac, MAC_SIZE) == 0;
 }
 
 static bool label_equal(const ContainerLabel *a, const ContainerLabel *b) {

@@ -20,7 +20,7 @@
 #define CONTAINER_LABEL_SIZE_MAX 4096
 #define CONTAINER_NETWORKS_MAX 64
 
-typedef enum ContainerState {
+typedef enum _packed_ ContainerState {
         CONTAINER_RUNNING,
         CONTAINER_PAUSED,
         CONTAINER_RESTARTING, /* between two runs: Docker says "running" too, but there is no address */
@@ -28,7 +28,7 @@ typedef enum ContainerState {
         _CONTAINER_STATE_MAX,
 } ContainerState;
 
-typedef enum ContainerHealth {
+typedef enum _packed_ ContainerHealth {
         HEALTH_UNKNOWN, /* Docker did not say: a list before API 1.52 does not say that there is no health check */
         HEALTH_NONE,    /* the container has no health check */
         HEALTH_STARTING,
@@ -43,9 +43,8 @@ typedef struct ContainerNetwork {
         char *endpoint_id; /* EndpointID, may be "" */
         Address ipv4;      /* AF_UNSPEC if there is none */
         Address ipv6;
-        Address gateway4; /* AF_UNSPEC if the network has none: then it holds no default route */
-        Address gateway6;
         uint8_t mac[MAC_SIZE]; /* all zero if unknown */
+        bool has_gateway;      /* of either family: else it holds no default route */
 } ContainerNetwork;
 
 typedef struct ContainerLabel {
@@ -56,22 +55,22 @@ typedef struct ContainerLabel {
 } ContainerLabel;
 
 typedef struct Container {
-        char id[CONTAINER_ID_SIZE + 1]; /* lower-case hex */
-        char *name;                     /* without the leading slash */
-        char *image_id;                 /* "sha256:..."; NULL once it is a record's: it never changes */
-        int64_t created;                /* seconds since the epoch (the list says no finer) */
-        int32_t pid;                    /* of its first process, 0 if unknown (the list does not say): no fact to compare */
-        int64_t started;                /* nanoseconds since the epoch, 0 if unknown (the list does not say) */
-        ContainerState state;
-        ContainerHealth health;
+        char *name;         /* without the leading slash */
+        char *image_id;     /* "sha256:..."; NULL once it is a record's: it never changes */
         char *network_mode; /* HostConfig.NetworkMode: "default", "host", "none", "container:<id>", a name */
         ContainerNetwork *networks; /* sorted by name */
         size_t n_networks;
         ContainerLabel *labels; /* those that begin with "calico.expose"; sorted by key */
         size_t n_labels;
+        int64_t created; /* seconds since the epoch (the list says no finer) */
+        int64_t started; /* nanoseconds since the epoch, 0 if unknown (the list does not say) */
+        int32_t pid;     /* of its first process, 0 if unknown (the list does not say): no fact to compare */
+        ContainerState state;
+        ContainerHealth health;
         bool labels_dropped; /* there are more labels of ours than CONTAINER_LABELS_MAX: which ones is not known */
         bool truncated;      /* something was over a limit above and is missing here */
         bool in_one_piece;   /* a copy: all that is pointed to is behind it in the same memory */
+        char id[CONTAINER_ID_SIZE + 1]; /* lower-case hex */
 } Container;
 
 /* An empty container with that ID, or NULL if there is no memory. The ID is not checked. */

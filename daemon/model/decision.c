@@ -102,7 +102,7 @@ static int scope_find(Model *model) {
         model->scope.count = 0;
         r = model->all ? scope_all(model) : scope_touched(model);
         for (size_t i = 0; i < model->scope.count; i++) {
-                model->scope.items[i]->scope_at = i;
+                model->scope.items[i]->scope_at = (unsigned) i;
                 model->scope.items[i]->scoped = false;
         }
         return r;

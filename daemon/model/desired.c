@@ -138,8 +138,8 @@ static void add_endpoint(Desired *desired, const Address *address, const RecordP
                                    .name = profile };
         const Element hairpin = { .kind = ELEMENT_HAIRPIN, .family = address->family, .address = *address,
                                   .name = "" };
-        const Element neighbours = { .kind = ELEMENT_NEIGHBOURS, .family = address->family,
-                                     .prefix = path->neighbours, .name = "" };
+        const Element neighbours = { .kind = ELEMENT_NEIGHBOURS, .family = address->family, .name = "",
+                                     .prefix = { address_masked(address, path->neighbours), path->neighbours } };
         Element localnet = { .kind = ELEMENT_LOCALNET };
 
         append(&desired->elements, &profile_element, error);
@@ -147,7 +147,7 @@ static void add_endpoint(Desired *desired, const Address *address, const RecordP
         if (!path->known)
                 return;
         append(&desired->elements,
-               path->neighbours.length == address_size(address->family) * 8 ? &hairpin : &neighbours, error);
+               path->neighbours == address_size(address->family) * 8 ? &hairpin : &neighbours, error);
         if (path->localnet && address->family == AF_INET) {
                 localnet.name = intern(desired, path->ifname, error);
                 append(&desired->elements, &localnet, error);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
+#include "common/macros.h"
 #include "daemon/model/protocol.h"
 
 /* One thing in the table `inet calico-exposed` that depends on containers or on the configuration's lists: a map or set
@@ -13,7 +14,7 @@
  * nft/ knows. The desired set, the actual set and the plan between them are sorted arrays of these.
  *
  * The kinds stand in the order in which things must be made; they are unmade in the reverse order. */
-typedef enum ElementKind {
+typedef enum _packed_ ElementKind {
         /* Chain profile-<name> with its sets. */
         ELEMENT_PROFILE,
         /* Member of profile `name`: connections to `address` (the container's), `protocol`, `ports` (the
@@ -69,12 +70,12 @@ typedef struct Element {
         uint8_t protocol; /* a Protocol, 0 where it does not apply */
         Prefix prefix;    /* key (a bare address has its full length) */
         Address address;  /* key */
+        Address target;   /* data */
         PortRange ports;  /* key; {0, 0} where it does not apply */
-        const char *name; /* key, or data of ENDPOINT, DNAT_BALANCE, DNAT_LIMIT; never NULL ("" where it does not
-                             apply); not owned */
+        uint16_t target_port; /* data */
+        const char *name;     /* key, or data of ENDPOINT, DNAT_BALANCE, DNAT_LIMIT; never NULL ("" where it does not
+                                 apply); not owned */
         const char *interface; /* key of ELEMENT_LIMIT_INTERFACE, NULL else; not owned */
-        Address target;        /* data */
-        uint16_t target_port;  /* data */
 } Element;
 
 /* True for the kinds that send a host port to a container by themselves. */

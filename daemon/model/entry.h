@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "common/address.h"
+#include "common/macros.h"
 #include "daemon/model/protocol.h"
 
 /* One entry of the label calico.expose:
@@ -17,7 +18,7 @@ typedef struct Entry {
         PortRange container_ports; /* as many */
 } Entry;
 
-typedef enum EntryError {
+typedef enum _packed_ EntryError {
         ENTRY_OK,
         ENTRY_EMPTY,
         ENTRY_CONTROL_CHARACTER,

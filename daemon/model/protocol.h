@@ -4,9 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/macros.h"
+
 /* The transport protocols that have ports and that Docker publishes; the values are IANA's protocol numbers, as the
  * kernel has them in the IP header. */
-typedef enum Protocol {
+typedef enum _packed_ Protocol {
         PROTOCOL_SCTP = 132,
         PROTOCOL_TCP = 6,
         PROTOCOL_UDP = 17,

@@ -120,10 +120,6 @@ static bool network_is_calico(const ContainerNetwork *network) {
         return memcmp(network->mac, calico_mac, MAC_SIZE) == 0;
 }
 
-static bool network_has_gateway(const ContainerNetwork *network) {
-        return address_is_set(&network->gateway4) || address_is_set(&network->gateway6);
-}
-
 static bool network_is_called(const ContainerNetwork *network, const char *wanted) {
         enum { SHORT_ID_SIZE = 12 };
         size_t size = strlen(wanted);
@@ -152,7 +148,7 @@ static const ContainerNetwork *choose_network(const Container *container, const 
                 }
                 if (!calico && network_is_attached(network, attachments))
                         calico = network;
-                if (!route && network_has_gateway(network))
+                if (!route && network->has_gateway)
                         route = network;
         }
         if (wanted || container->n_networks == 0)

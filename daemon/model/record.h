@@ -22,7 +22,7 @@
 /* Ports of shifted ranges (8000-8010:9000-9010) take one map element each. */
 #define SHIFTED_PORTS_MAX 4096
 
-typedef enum ClaimState {
+typedef enum _packed_ ClaimState {
         CLAIM_EXPOSED,
         CLAIM_WAITING,
         CLAIM_CONFLICT,
@@ -31,7 +31,7 @@ typedef enum ClaimState {
         _CLAIM_STATE_MAX,
 } ClaimState;
 
-typedef enum ClaimReason {
+typedef enum _packed_ ClaimReason {
         REASON_NONE,
         /* invalid */
         REASON_ENTRY,          /* see Claim.error */
@@ -77,11 +77,11 @@ typedef struct Record Record;
 
 /* What the claim was when it was last announced (logged). */
 typedef struct ClaimNotice {
+        uint64_t other; /* a hash of its ID; 0: nobody */
         bool announced;
         ClaimState state;
         ClaimReason reason;
         Address ipv4, ipv6;
-        uint64_t other; /* a hash of its ID; 0: nobody */
 } ClaimNotice;
 
 typedef struct Claim {
@@ -98,7 +98,7 @@ typedef struct Claim {
 } Claim;
 
 /* Why that network was chosen. */
-typedef enum NetworkChoice {
+typedef enum _packed_ NetworkChoice {
         NETWORK_NAMED, /* by calico.expose.network */
         NETWORK_ONLY,
         NETWORK_CALICO,
@@ -117,10 +117,11 @@ typedef struct RecordMemory {
 typedef struct RecordPath {
         bool asked; /* it was looked up, and no route has changed since */
         bool known; /* and found */
+        bool localnet;      /* route_localnet on ifname is ours to switch on, as 127.0.0.1 needs it */
+        uint8_t neighbours; /* so many bits of the address they share, who would miss the answer if they were not
+                               masqueraded */
         unsigned ifindex;
-        Prefix neighbours;         /* who would miss the answer if they were not masqueraded */
         char ifname[IF_NAMESIZE];
-        bool localnet; /* route_localnet on ifname is ours to switch on, as 127.0.0.1 needs it */
 } RecordPath;
 
 /* What model.h counts of a record. */
@@ -142,24 +143,23 @@ struct Record {
         size_t n_claims;
         const ContainerNetwork *network; /* whose address is used; NULL if there is none, or it is Calico's own alone */
         const Attachment *attachment;    /* what Calico's datastore says of the address that is used; or NULL */
-        bool calico;                     /* the address is Calico's: a profile rule in the datastore must allow what is
-                                            exposed */
         RecordMemory *memory;            /* or NULL, mostly */
+        const char *profile;             /* "" when there is none */
+        Address ipv4, ipv6;              /* of that network; AF_UNSPEC when waiting */
         NetworkChoice choice;            /* where there is one */
         ClaimReason waiting;             /* why no claim can be exposed, or REASON_NONE */
-        Address ipv4, ipv6;              /* of that network; AF_UNSPEC when waiting */
-        const char *profile;             /* "" when there is none */
-        RecordPath path4, path6;
+        bool calico;     /* the address is Calico's: a profile rule in the datastore must allow what is exposed */
         bool introduced; /* what is said of the container itself was said */
         bool doubted;    /* Docker could not be asked whether this still holds */
+        RecordPath path4, path6;
         unsigned listed; /* the number of the last list that had it: daemon/listing.c */
 
         /* The model's. */
-        Carried *carried; /* what the kernel has for it; NULL: nothing */
         Tally tally;
-        bool touched;    /* among the records that the next decision begins with */
-        bool scoped;     /* among those that the decision under way is about, */
-        size_t scope_at; /* and where */
+        Carried *carried; /* what the kernel has for it; NULL: nothing */
+        bool touched;      /* among the records that the next decision begins with */
+        bool scoped;       /* among those that the decision under way is about, */
+        unsigned scope_at; /* and where */
 };
 
 /* Takes the container over, on success and failure alike. Returns NULL if there is no memory. */

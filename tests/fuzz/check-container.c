@@ -41,9 +41,7 @@ static void check_networks(const Container *container) {
                 CHECK(strlen(network->id) <= JSON_TEXT_SIZE_MAX);
                 CHECK(strlen(network->endpoint_id) <= JSON_TEXT_SIZE_MAX);
                 check_address(&network->ipv4, AF_INET);
-                check_address(&network->gateway4, AF_INET);
                 check_address(&network->ipv6, AF_INET6);
-                check_address(&network->gateway6, AF_INET6);
         }
 }
 

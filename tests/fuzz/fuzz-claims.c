@@ -153,7 +153,7 @@ static void record_set_path(const Address *address, RecordPath *path, uint8_t le
         *path = (RecordPath) { .asked = true, .known = address_is_set(address) };
         if (!path->known)
                 return;
-        path->neighbours = (Prefix) { address_masked(address, length), length };
+        path->neighbours = length;
         path->localnet = true;
         strcpy(path->ifname, "docker0");
 }

@@ -60,7 +60,7 @@ static void assert_sane(const Container *container) {
 
 /* The record in a few lines. */
 static const char *describe(const Container *c, char buffer[static 4096]) {
-        char a[ADDRESS_TEXT_SIZE], b[ADDRESS_TEXT_SIZE], g[ADDRESS_TEXT_SIZE], h[ADDRESS_TEXT_SIZE];
+        char a[ADDRESS_TEXT_SIZE], b[ADDRESS_TEXT_SIZE];
         int n;
 
         n = snprintf(buffer, 4096, "%.4s %s %s %s mode=%.14s image=%.12s%s\n", c->id, c->name,
@@ -69,9 +69,9 @@ static const char *describe(const Container *c, char buffer[static 4096]) {
         for (size_t i = 0; i < c->n_networks; i++) {
                 const ContainerNetwork *w = &c->networks[i];
 
-                n += snprintf(buffer + n, 4096 - (size_t) n, "net %s %.4s %.4s %s %s via %s %s mac %02x%02x\n", w->name,
+                n += snprintf(buffer + n, 4096 - (size_t) n, "net %s %.4s %.4s %s %s %s mac %02x%02x\n", w->name,
                               w->id, w->endpoint_id, address_format(&w->ipv4, a), address_format(&w->ipv6, b),
-                              address_format(&w->gateway4, g), address_format(&w->gateway6, h), w->mac[0], w->mac[5]);
+                              w->has_gateway ? "routed" : "inner", w->mac[0], w->mac[5]);
         }
         for (size_t i = 0; i < c->n_labels; i++)
                 n += snprintf(buffer + n, 4096 - (size_t) n, "label %s=%s\n", c->labels[i].key, c->labels[i].value);
@@ -179,16 +179,16 @@ static void test_docker_20_10(void **state) {
         (void) state;
         check_inspect("docker-20.10/inspect-web.json",
                       "035c web running healthy mode=default image=sha256:ef228\n"
-                      "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
-                      "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
+                      "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 routed mac 0202\n"
+                      "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 routed mac 0202\n"
                       "label calico.expose=8080:80,53/udp\n");
         check_inspect("docker-20.10/inspect-flap.json",
                       "3400 flap restarting none mode=default image=sha256:ef228\n"
-                      "net bridge 19c8  - - via - - mac 0000\n"
+                      "net bridge 19c8  - - inner mac 0000\n"
                       "label calico.expose=81\n");
         check_inspect("docker-20.10/inspect-nap.json",
                       "b787 nap paused none mode=default image=sha256:ef228\n"
-                      "net bridge 19c8 3e13 172.17.0.4 fd00:d0c::242:ac11:4 via 172.17.0.1 fd00:d0c::1 mac 0204\n"
+                      "net bridge 19c8 3e13 172.17.0.4 fd00:d0c::242:ac11:4 routed mac 0204\n"
                       "label Calico.Expose=80\n");
         check_inspect("docker-20.10/inspect-side.json",
                       "6a16 side running none mode=container:035c image=sha256:ef228\n"
@@ -196,8 +196,8 @@ static void test_docker_20_10(void **state) {
         rows = read_list("docker-20.10/list.json");
         assert_string_equal(describe(find_row(&rows, "web"), buffer),
                             "035c web running healthy mode=default image=sha256:ef228\n"
-                            "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
-                            "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
+                            "net bridge 19c8 2884 172.17.0.2 fd00:d0c::242:ac11:2 routed mac 0202\n"
+                            "net front 08e4 fe1a 172.19.0.2 2001:db8:77::2 routed mac 0202\n"
                             "label calico.expose=8080:80,53/udp\n");
         assert_int_equal(find_row(&rows, "web")->created, 1795449197);
         free_rows(&rows);
@@ -213,8 +213,8 @@ static void test_docker_29(void **state) {
         free_rows(&rows);
         check_inspect("docker-29/inspect-web.json",
                       "a7b0 web running healthy mode=bridge image=sha256:812f3\n"
-                      "net bridge 2303 9e8d 172.17.0.2 fd00:d0c::242:ac11:2 via 172.17.0.1 fd00:d0c::1 mac 0202\n"
-                      "net front be67 a43e 172.19.0.2 2001:db8:77::2 via 172.19.0.1 2001:db8:77::1 mac 0202\n"
+                      "net bridge 2303 9e8d 172.17.0.2 fd00:d0c::242:ac11:2 routed mac 0202\n"
+                      "net front be67 a43e 172.19.0.2 2001:db8:77::2 routed mac 0202\n"
                       "label calico.expose=8080:80,53/udp\n");
 }
 
@@ -234,8 +234,8 @@ static void test_podman_4_3(void **state) {
         free_rows(&rows);
         check_inspect("podman-4.3/inspect-web.json",
                       "7535 web running none mode=bridge image=sha256:0bf9d\n"
-                      "net front2 fron  10.89.1.2 - via 10.89.1.1 - mac 1698\n"
-                      "net podman podm  10.88.0.4 - via 10.88.0.1 - mac 6a17\n"
+                      "net front2 fron  10.89.1.2 - routed mac 1698\n"
+                      "net podman podm  10.88.0.4 - routed mac 6a17\n"
                       "label calico.expose=8080:80\n");
         check_inspect("podman-4.3/inspect-hst.json", "9093 hst running none mode=host image=sha256:0bf9d\n"
                                                      "label calico.expose=82\n");

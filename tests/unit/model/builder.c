@@ -62,8 +62,7 @@ void build_network(Container *container, const char *name, const char *ipv4, con
                 .endpoint_id = must(strdup("")),
                 .ipv4 = build_address(ipv4),
                 .ipv6 = build_address(ipv6),
-                .gateway4 = build_address(gateway && *ipv4 ? "172.17.0.1" : ""),
-                .gateway6 = build_address(gateway && *ipv6 ? "fd00:d0c::1" : ""),
+                .has_gateway = gateway && (*ipv4 || *ipv6),
                 .mac = { 2, 0x42, 0, 0, (uint8_t) (container->created >> 8), (uint8_t) container->created },
         };
 }

@@ -110,8 +110,7 @@ static void random_path(const Address *address, uint32_t seed, RecordPath *path)
         if (!address_is_set(address) || path->asked)
                 return;
         *path = (RecordPath) { .asked = true, .known = pick(&seed, 5) > 0, .localnet = pick(&seed, 2) };
-        path->neighbours.length = lengths[pick(&seed, 3)];
-        path->neighbours.address = address_masked(address, path->neighbours.length);
+        path->neighbours = lengths[pick(&seed, 3)];
         snprintf(path->ifname, sizeof(path->ifname), "cali%u", pick(&seed, 4));
 }
 
