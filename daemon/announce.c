@@ -78,7 +78,7 @@ static void claim_log(int priority, const char *message_id, const Record *record
 
 /* "web: exposed 8080/tcp -> 172.17.0.2 fd00::2 port 80", "web: entry \"80/tpc\" is invalid: expected ..." */
 static void announce_claim(const Record *record, const Claim *claim) {
-        char message[768];
+        char message[768], entry[CLAIM_TEXT_SIZE];
         ClaimText text = {};
         const char *reason = claim_format_reason(record, claim, text.reason);
 
@@ -88,8 +88,8 @@ static void announce_claim(const Record *record, const Claim *claim) {
                          text.host, text.address, text.container_port, *text.network ? "network " : "Calico's endpoint",
                          text.network, text.profile);
         else
-                snprintf(message, sizeof(message), "%s: entry \"%s\" %s: %s", record->name, claim->text,
-                         announcements[claim->state].verb, reason);
+                snprintf(message, sizeof(message), "%s: entry \"%s\" %s: %s", record->name,
+                         claim_format_text(claim, entry), announcements[claim->state].verb, reason);
         claim_log(waits_in_vain(claim) ? LOG_WARNING : announcements[claim->state].priority,
                   announcements[claim->state].message_id, record, claim, &text, claim_state_to_string(claim->state),
                   reason, message);

@@ -10,7 +10,9 @@
 #include "common/text.h"
 #include "daemon/model/carried.h"
 
-enum { SHOWN_NAME_SIZE = 128, SHOWN_ENTRY_SIZE = 96 };
+enum { SHOWN_NAME_SIZE = 128 };
+
+_Static_assert(CONTAINER_LABEL_SIZE_MAX <= UINT16_MAX, "what an entry has at most");
 
 static bool overlaps_earlier(const Record *record, const Entry *entry) {
         for (size_t i = 0; i < record->n_claims; i++)
@@ -82,13 +84,10 @@ static void claim_judge(const Record *record, Claim *claim, const ContainerLabel
 
 static int record_add_claim(Record *record, size_t *capacity, const char *text, size_t size,
                             const ContainerLabel *label, const Policy *policy) {
-        char shown[SHOWN_ENTRY_SIZE];
-        Claim claim = { .text = strdup(text_escape(text, size, shown, sizeof(shown))) };
+        Claim claim = { .text = text, .text_size = (uint16_t) size };
 
-        if (!claim.text || array_reserve(&record->claims, capacity, record->n_claims + 1, sizeof(claim)) < 0) {
-                free(claim.text);
+        if (array_reserve(&record->claims, capacity, record->n_claims + 1, sizeof(claim)) < 0)
                 return -ENOMEM;
-        }
         claim.error = entry_parse(text, size, &claim.entry);
         claim_judge(record, &claim, label, policy);
         record->claims[record->n_claims++] = claim;
@@ -357,10 +356,8 @@ Record *record_new(Container *container, const Policy *policy) {
 Record *record_free(Record *record) {
         if (!record)
                 return NULL;
-        for (size_t i = 0; i < record->n_claims; i++) {
-                free(record->claims[i].text);
+        for (size_t i = 0; i < record->n_claims; i++)
                 free(record->claims[i].host_port);
-        }
         free(record->claims);
         free(record->memory);
         if (record->container && record->name != record->container->name)
@@ -372,11 +369,15 @@ Record *record_free(Record *record) {
         return NULL;
 }
 
+static bool text_equal(const Claim *a, const Claim *b) {
+        return a->text_size == b->text_size && memcmp(a->text, b->text, a->text_size) == 0;
+}
+
 void record_inherit(Record *record, const Record *old) {
         record->introduced = old->introduced;
         record->listed = old->listed;
         for (size_t i = 0; i < MIN(record->n_claims, old->n_claims); i++) {
-                if (strcmp(record->claims[i].text, old->claims[i].text) != 0)
+                if (!text_equal(&record->claims[i], &old->claims[i]))
                         continue;
                 record->claims[i].holds = old->claims[i].holds;
                 record->claims[i].notice = old->claims[i].notice;
@@ -400,6 +401,10 @@ static const char *const state_names[_CLAIM_STATE_MAX] = {
 
 const char *claim_state_to_string(ClaimState state) {
         return state_names[state];
+}
+
+const char *claim_format_text(const Claim *claim, char buffer[static CLAIM_TEXT_SIZE]) {
+        return text_escape(claim->text, claim->text_size, buffer, CLAIM_TEXT_SIZE);
 }
 
 static const char *const reason_texts[_CLAIM_REASON_MAX] = {

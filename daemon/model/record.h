@@ -85,7 +85,8 @@ typedef struct ClaimNotice {
 } ClaimNotice;
 
 typedef struct Claim {
-        char *text; /* the entry as written, escaped for showing */
+        const char *text;   /* the entry as written, in the label's value; see claim_format_text() */
+        uint16_t text_size;
         Entry entry; /* all zero where it could not be parsed */
         EntryError error;
         bool refused; /* invalid or denied: whatever happens, as long as the container and the policy stay */
@@ -183,6 +184,10 @@ void record_inherit(Record *record, const Record *old);
 int record_compare_age(const Record *a, const Record *b);
 
 const char *claim_state_to_string(ClaimState state);
+
+/* The entry as written, escaped for showing and cut. */
+#define CLAIM_TEXT_SIZE 96
+const char *claim_format_text(const Claim *claim, char buffer[static CLAIM_TEXT_SIZE]);
 
 /* Why the claim is in its state, in words for the log; "" with REASON_NONE. */
 #define CLAIM_REASON_SIZE 256

@@ -170,12 +170,13 @@ static void format_addresses(const Row *row, char *buffer, size_t size) {
 
 static void fill_claim(const Row *row, char cells[_CELL_MAX][CELL_SIZE]) {
         const Record *record = row->record;
+        char text[CLAIM_TEXT_SIZE];
 
         if (row->claim->error == ENTRY_OK) {
                 entry_format_host(&row->claim->entry, cells[CELL_HOST]);
                 format_addresses(row, cells[CELL_ADDRESS], CELL_SIZE);
         } else
-                snprintf(cells[CELL_HOST], CELL_SIZE, "\"%s\"", row->claim->text);
+                snprintf(cells[CELL_HOST], CELL_SIZE, "\"%s\"", claim_format_text(row->claim, text));
         snprintf(cells[CELL_CONTAINER], CELL_SIZE, "%s", record->name);
         if (record->network)
                 words_escape(record->network->name, cells[CELL_NETWORK], CELL_SIZE);

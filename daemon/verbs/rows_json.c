@@ -39,7 +39,7 @@ static bool add_container(cJSON *object, const Record *record) {
 }
 
 static bool add_claim(cJSON *object, const Row *row) {
-        char network[CLAIM_REASON_SIZE] = "";
+        char network[CLAIM_REASON_SIZE] = "", text[CLAIM_TEXT_SIZE];
         const Record *record = row->record;
         const Claim *claim = row->claim;
         const Entry *entry = &claim->entry;
@@ -50,7 +50,7 @@ static bool add_claim(cJSON *object, const Row *row) {
         words_claim_addresses(record, claim, &ipv4, &ipv6);
         if (record->network)
                 words_escape(record->network->name, network, sizeof(network));
-        return add_container(object, record) && report_add_text(object, "entry", claim->text) &&
+        return add_container(object, record) && report_add_text(object, "entry", claim_format_text(claim, text)) &&
                add_sides(object, claim->error == ENTRY_OK, entry->protocol, &host, entry->host_ports,
                          entry->container_ports) &&
                add_addresses(object, ipv4, ipv6) && report_add_text(object, "network", network) &&

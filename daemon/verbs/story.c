@@ -189,14 +189,15 @@ static void tell_process(const HostPort *port, FILE *file) {
 }
 
 static void tell_claim(const Claim *claim, const ClaimFacts *facts, FILE *file) {
-        char host[ENTRY_HOST_TEXT_SIZE], ports[PORT_RANGE_TEXT_SIZE];
+        char host[ENTRY_HOST_TEXT_SIZE], ports[PORT_RANGE_TEXT_SIZE], text[CLAIM_TEXT_SIZE];
 
         if (claim->error == ENTRY_OK)
                 fprintf(file, "Port %s of this host to port %s of the container: %s",
                         entry_format_host(&claim->entry, host), port_range_format(claim->entry.container_ports, ports),
                         claim_state_to_string(facts->state));
         else
-                fprintf(file, "The entry \"%s\": %s", claim->text, claim_state_to_string(facts->state));
+                fprintf(file, "The entry \"%s\": %s", claim_format_text(claim, text),
+                        claim_state_to_string(facts->state));
         fprintf(file, "%s%s.", *facts->reason ? ": " : "", facts->reason);
         if (claim->reason == REASON_HOST_PORT)
                 tell_process(claim->host_port, file);
@@ -336,6 +337,7 @@ static void tell_obstacles(const Obstacles *obstacles, FILE *file) {
 }
 
 int story_tell_remedy(const Survey *survey, const Record *record, const Obstacles *obstacles, FILE *file) {
+        char text[CLAIM_TEXT_SIZE];
         Advice advice;
         int r;
 
@@ -345,7 +347,7 @@ int story_tell_remedy(const Survey *survey, const Record *record, const Obstacle
         if (record->n_claims > 0)
                 tell_obstacles(obstacles, file);
         if (advice.claim)
-                fprintf(file, "To change, for the entry \"%s\": %s.\n", advice.claim->text, advice.text);
+                fprintf(file, "To change, for the entry \"%s\": %s.\n", claim_format_text(advice.claim, text), advice.text);
         else if (*advice.text)
                 fprintf(file, "To change: %s.\n", advice.text);
         else if (survey_knows(&survey->kernel))

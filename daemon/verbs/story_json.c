@@ -116,8 +116,10 @@ static bool add_obstacles(cJSON *report, const Obstacles *obstacles) {
 }
 
 static bool add_advice(cJSON *report, const Advice *advice) {
+        char text[CLAIM_TEXT_SIZE];
+
         return report_add_text(report, "remedy", advice->text) &&
-               report_add_text(report, "remedy_entry", advice->claim ? advice->claim->text : NULL);
+               report_add_text(report, "remedy_entry", advice->claim ? claim_format_text(advice->claim, text) : NULL);
 }
 
 int story_print_json(const Survey *survey, const Record *record, const Obstacles *obstacles, FILE *file) {

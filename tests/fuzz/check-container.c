@@ -53,9 +53,9 @@ static void check_record(const Container *container) {
         CHECK(container_equal(record->container, container));
         fuzz_check_shown(record->name, JSON_TEXT_SIZE_MAX);
         for (size_t i = 0; i < record->n_claims; i++) {
-                char buffer[CLAIM_REASON_SIZE];
+                char buffer[CLAIM_REASON_SIZE], text[CLAIM_TEXT_SIZE];
 
-                fuzz_check_shown(record->claims[i].text, CONTAINER_LABEL_SIZE_MAX);
+                fuzz_check_shown(claim_format_text(&record->claims[i], text), CLAIM_TEXT_SIZE);
                 fuzz_check_shown(claim_format_reason(record, &record->claims[i], buffer), CLAIM_REASON_SIZE);
         }
 }

@@ -270,12 +270,12 @@ static ClaimState state_of_reason(ClaimReason reason) {
 }
 
 static void check_claim(const Story *story, const Record *record, const Claim *claim, bool held) {
-        char buffer[CLAIM_REASON_SIZE];
+        char buffer[CLAIM_REASON_SIZE], text[CLAIM_TEXT_SIZE];
 
         CHECK(claim->state == state_of_reason(claim->reason));
         CHECK(claim->refused == (claim->state == CLAIM_INVALID || claim->state == CLAIM_DENIED));
         CHECK(claim->holds == (claim->state == CLAIM_EXPOSED));
-        fuzz_check_shown(claim->text, CONTAINER_LABEL_SIZE_MAX);
+        fuzz_check_shown(claim_format_text(claim, text), CLAIM_TEXT_SIZE);
         fuzz_check_shown(claim_format_reason(record, claim, buffer), CLAIM_REASON_SIZE);
         if (claim->state == CLAIM_EXPOSED) {
                 CHECK(policy_permits_ports(&story->policy, claim->entry.host_ports));

@@ -144,7 +144,7 @@ static void test_first_meets_records(void **state) {
         assert_int_equal(listing_finish(fixture->listing), 1);
         expect_asked(fixture, "2 3");
         assert_int_equal(count(fixture), 4);
-        assert_string_equal(model_find(fixture->model, id_of(3))->claims[0].text, "82");
+        assert_int_equal(model_find(fixture->model, id_of(3))->claims[0].entry.host_ports.first, 82);
 }
 
 /* Nothing of it counts, whoever died since. */
@@ -175,7 +175,7 @@ static void test_differences(void **state) {
         assert_string_equal(fixture->asked, "2 9");
         expect_asked(fixture, "2 9 3");
         assert_int_equal(count(fixture), 4);
-        assert_string_equal(model_find(fixture->model, id_of(2))->claims[0].text, "80");
+        assert_int_equal(model_find(fixture->model, id_of(2))->claims[0].entry.host_ports.first, 80);
 }
 
 /* Of an image that is not known any more: whose its labels are cannot be said. */

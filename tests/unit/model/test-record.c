@@ -15,9 +15,10 @@ static Record *record_of(Container *container) {
 
 static void test_claims(void **state _unused_) {
         _cleanup_(record_freep) Record *record = record_of(build_on_bridge(1, "80, 8080:80,80/tpc,53/udp"));
+        char text[CLAIM_TEXT_SIZE];
 
         assert_int_equal(record->n_claims, 4);
-        assert_string_equal(record->claims[1].text, "8080:80");
+        assert_string_equal(claim_format_text(&record->claims[1], text), "8080:80");
         assert_int_equal(record->claims[1].entry.host_ports.first, 8080);
         assert_int_equal(record->claims[2].state, CLAIM_INVALID);
         assert_int_equal(record->claims[2].error, ENTRY_PROTOCOL);
