@@ -34,8 +34,20 @@ static void free_parts(Container *container) {
         free(container->name);
 }
 
+static void release_texts(Container *container) {
+        for (size_t i = 0; i < container->n_networks; i++) {
+                text_release(container->networks[i].name);
+                text_release(container->networks[i].id);
+        }
+        for (size_t i = 0; i < container->n_labels; i++)
+                text_release(container->labels[i].key);
+        text_release(container->network_mode);
+}
+
 Container *container_free(Container *container) {
-        if (container && !container->in_one_piece)
+        if (container && container->in_one_piece)
+                release_texts(container);
+        else if (container)
                 free_parts(container);
         free(container);
         return NULL;
@@ -74,7 +86,7 @@ int container_labels_copy(const ContainerLabel *labels, size_t n_labels, Contain
         return 0;
 }
 
-/* In one piece: the container, its networks, its labels, and behind them all texts. */
+/* In one piece: the container, its networks, its labels, and behind them the texts of its own. */
 
 static size_t text_size(const char *text) {
         return text ? strlen(text) + 1 : 0;
@@ -82,14 +94,12 @@ static size_t text_size(const char *text) {
 
 static size_t size_in_one_piece(const Container *container) {
         size_t size = sizeof(*container) + container->n_networks * sizeof(ContainerNetwork) +
-                      container->n_labels * sizeof(ContainerLabel) + text_size(container->name) +
-                      text_size(container->image_id) + text_size(container->network_mode);
+                      container->n_labels * sizeof(ContainerLabel) + text_size(container->name);
 
         for (size_t i = 0; i < container->n_networks; i++)
-                size += text_size(container->networks[i].name) + text_size(container->networks[i].id) +
-                        text_size(container->networks[i].endpoint_id);
+                size += text_size(container->networks[i].endpoint_id);
         for (size_t i = 0; i < container->n_labels; i++)
-                size += text_size(container->labels[i].key) + text_size(container->labels[i].value);
+                size += text_size(container->labels[i].value);
         return size;
 }
 
@@ -109,29 +119,38 @@ static char *put_text(char **at, const char *text) {
         return put(at, text, text_size(text));
 }
 
-Container *container_copy(const Container *container) {
+/* NULL stays NULL; sets *failed if there is no memory. */
+static char *share_text(Texts *texts, const char *text, bool *failed) {
+        char *shared = text ? texts_share(texts, text) : NULL;
+
+        *failed |= text && !shared;
+        return shared;
+}
+
+Container *container_copy(const Container *container, Texts *texts) {
         Container *copy = malloc(size_in_one_piece(container));
         char *at = (char *) copy;
+        bool failed = false;
 
         if (!copy)
                 return NULL;
         (void) put(&at, container, sizeof(*container));
         copy->in_one_piece = true;
+        copy->image_id = NULL;
         copy->networks = put(&at, container->networks, container->n_networks * sizeof(ContainerNetwork));
         copy->labels = put(&at, container->labels, container->n_labels * sizeof(ContainerLabel));
         copy->name = put_text(&at, container->name);
-        copy->image_id = put_text(&at, container->image_id);
-        copy->network_mode = put_text(&at, container->network_mode);
+        copy->network_mode = share_text(texts, container->network_mode, &failed);
         for (size_t i = 0; i < copy->n_networks; i++) {
-                copy->networks[i].name = put_text(&at, container->networks[i].name);
-                copy->networks[i].id = put_text(&at, container->networks[i].id);
+                copy->networks[i].name = share_text(texts, container->networks[i].name, &failed);
+                copy->networks[i].id = share_text(texts, container->networks[i].id, &failed);
                 copy->networks[i].endpoint_id = put_text(&at, container->networks[i].endpoint_id);
         }
         for (size_t i = 0; i < copy->n_labels; i++) {
-                copy->labels[i].key = put_text(&at, container->labels[i].key);
+                copy->labels[i].key = share_text(texts, container->labels[i].key, &failed);
                 copy->labels[i].value = put_text(&at, container->labels[i].value);
         }
-        return copy;
+        return failed ? container_free(copy) : copy;
 }
 
 bool container_id_is_valid(const char *id) {

@@ -7,7 +7,7 @@
 
 #include "common/address.h"
 #include "common/macros.h"
-#include "daemon/model/protocol.h"
+#include "daemon/model/texts.h"
 
 /* What Docker says of one container, as plain values: filled by docker/decode, read by the model, never changed in
  * place but replaced whole. Strings are UTF-8 from outside: not trusted, to be escaped before they are shown. */
@@ -56,7 +56,7 @@ typedef struct ContainerLabel {
 
 typedef struct Container {
         char *name;         /* without the leading slash */
-        char *image_id;     /* "sha256:..."; NULL once it is a record's: it never changes */
+        char *image_id;     /* "sha256:..."; NULL in a copy: it never changes */
         char *network_mode; /* HostConfig.NetworkMode: "default", "host", "none", "container:<id>", a name */
         ContainerNetwork *networks; /* sorted by name */
         size_t n_networks;
@@ -69,7 +69,7 @@ typedef struct Container {
         ContainerHealth health;
         bool labels_dropped; /* there are more labels of ours than CONTAINER_LABELS_MAX: which ones is not known */
         bool truncated;      /* something was over a limit above and is missing here */
-        bool in_one_piece;   /* a copy: all that is pointed to is behind it in the same memory */
+        bool in_one_piece;   /* a copy: see container_copy() */
         char id[CONTAINER_ID_SIZE + 1]; /* lower-case hex */
 } Container;
 
@@ -83,8 +83,9 @@ int container_labels_copy(const ContainerLabel *labels, size_t n_labels, Contain
 /* Frees that many labels and the array; takes NULL. Returns NULL. */
 ContainerLabel *container_labels_free(ContainerLabel *labels, size_t n_labels);
 
-/* A copy of all of it in one piece of memory, which takes far less than many; NULL if there is none. */
-Container *container_copy(const Container *container);
+/* A copy of what a claim depends on, in one piece of memory, which takes far less than many; but what very many have
+ * alike (names and IDs of networks, the network mode, the labels' keys) are the pool's texts. NULL: no memory. */
+Container *container_copy(const Container *container, Texts *texts);
 
 /* True if it is a full container ID: 64 lower-case hex digits. */
 bool container_id_is_valid(const char *id);

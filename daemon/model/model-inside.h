@@ -34,6 +34,7 @@ struct Model {
         size_t n_host_ports;
         RecordArray records; /* sorted by ID */
         RecordArray departed;
+        Texts *texts; /* that the records' containers share */
         Attachments attachments;
         Attachment *replaced; /* records may still point to them */
         bool attachments_changed;

@@ -14,7 +14,7 @@
 int model_new(const Policy *policy, Model **ret) {
         _cleanup_(model_freep) Model *model = calloc(1, sizeof(*model));
 
-        if (!model || !(model->names = names_new()))
+        if (!model || !(model->names = names_new()) || !(model->texts = texts_new()))
                 return -ENOMEM;
         model->policy = policy;
         model->all = true;
@@ -64,6 +64,7 @@ Model *model_free(Model *model) {
         elements_done(&model->changed_hairpin_ports);
         elements_done(&model->forgotten);
         names_free(model->names);
+        texts_free(model->texts);
         free(model->host_ports);
         free(model);
         return NULL;
@@ -99,9 +100,15 @@ static int record_settle(const Model *model, Record *record, const Record *old) 
         return r;
 }
 
+/* With a copy of the container. */
+static Record *record_of(const Model *model, const Container *container, const Policy *policy) {
+        Container *copy = container_copy(container, model->texts);
+
+        return copy ? record_new(copy, policy) : NULL;
+}
+
 static Record *record_renew(const Model *model, const Record *old, const Policy *policy) {
-        Container *copy = container_copy(old->container);
-        Record *record = copy ? record_new(copy, policy) : NULL;
+        Record *record = record_of(model, old->container, policy);
 
         if (record && record_settle(model, record, old) < 0)
                 return record_free(record);
@@ -203,15 +210,14 @@ static bool says_nothing_new(const Container *container, const Container *known)
 }
 
 int model_put(Model *model, Container *container) {
+        _cleanup_(container_freep) Container *said = container;
         _cleanup_(record_freep) Record *record = NULL;
         size_t at;
         bool known = locate(model, container->id, &at);
 
-        if (known && says_nothing_new(container, model->records.items[at]->container)) {
-                container_free(container);
+        if (known && says_nothing_new(said, model->records.items[at]->container))
                 return 0;
-        }
-        record = record_new(container, model->policy);
+        record = record_of(model, said, model->policy);
         if (!record || record_settle(model, record, known ? model->records.items[at] : NULL) < 0)
                 return -ENOMEM;
         if (known) {

@@ -315,18 +315,6 @@ int record_remember(Record *record, const RecordMemory *memory, const Attachment
         return 0;
 }
 
-/* Taken over, on success and failure alike. */
-static Container *container_gather(Container *container) {
-        Container *gathered;
-
-        if (container->in_one_piece)
-                return container;
-        free(TAKE_PTR(container->image_id));
-        gathered = container_copy(container);
-        container_free(container);
-        return gathered;
-}
-
 /* Mostly there is nothing to be escaped. */
 static int record_take_name(Record *record) {
         char shown[SHOWN_NAME_SIZE], *name = record->container->name;
@@ -340,8 +328,7 @@ Record *record_new(Container *container, const Policy *policy) {
         static const Attachments none = { .state = ATTACHMENTS_OFF };
         _cleanup_(record_freep) Record *record = calloc(1, sizeof(*record));
 
-        container = container_gather(container);
-        if (!record || !container) {
+        if (!record) {
                 container_free(container);
                 return NULL;
         }

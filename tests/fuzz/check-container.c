@@ -48,7 +48,8 @@ static void check_networks(const Container *container) {
 /* The model takes it, and says something of each claim. */
 static void check_record(const Container *container) {
         const Policy policy = { .ports = &(PortRange) { 1, UINT16_MAX }, .n_ports = 1 };
-        _cleanup_(record_freep) Record *record = fuzz_must(record_new(container_copy(container), &policy));
+        _cleanup_(texts_freep) Texts *texts = fuzz_must(texts_new());
+        _cleanup_(record_freep) Record *record = fuzz_must(record_new(container_copy(container, texts), &policy));
 
         CHECK(container_equal(record->container, container));
         fuzz_check_shown(record->name, JSON_TEXT_SIZE_MAX);

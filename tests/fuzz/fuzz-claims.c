@@ -367,6 +367,7 @@ static void story_decide(Story *story) {
 /* Another model that has heard nothing but what Docker says now, and finds the table as it is: all is as it should
  * be. */
 static void story_restart(Story *story) {
+        _cleanup_(texts_freep) Texts *texts = fuzz_must(texts_new());
         Model *old = story->model;
         size_t n;
         Record *const *records = model_records(old, &n);
@@ -375,7 +376,7 @@ static void story_restart(Story *story) {
 
         CHECK(model_new(&story->policy, &story->model) == 0);
         for (size_t i = 0; i < n; i++) {
-                story->container = fuzz_must(container_copy(records[i]->container));
+                story->container = fuzz_must(container_copy(records[i]->container, texts));
                 container_end(story);
         }
         CHECK(model_copy_actual(old, &actual) == 0);

@@ -201,46 +201,6 @@ static void test_name_is_shown_safely(void **state _unused_) {
         assert_string_equal(record->name, "web\\x0a\\x1b[31mPRIORITY=0");
 }
 
-static Container *build_rich(void) {
-        Container *container = build_on_bridge(1, "80,53/udp");
-
-        build_network(container, "other", "", "2001:db8::1", true);
-        build_label(container, "calico.expose.from", "10.0.0.0/8");
-        build_label(container, "calico.expose.when", "");
-        return container;
-}
-
-/* It is in one piece, and of its own. */
-static void test_copy(void **state _unused_) {
-        _cleanup_(container_freep) Container *same = build_rich(), *again = NULL;
-        Container *original = build_rich(), *copy = container_copy(original);
-
-        assert_string_equal(copy->image_id, original->image_id);
-        container_free(original);
-        again = container_copy(copy);
-        container_free(copy);
-        assert_true(container_equal(again, same));
-        assert_string_equal(container_find_label(again, "calico.expose.from")->value, "10.0.0.0/8");
-        assert_string_equal(again->networks[1].name, "other");
-}
-
-static void test_copy_of_little(void **state _unused_) {
-        _cleanup_(container_freep) Container *original = container_new("1"), *copy = container_copy(original);
-
-        assert_true(container_equal(copy, original));
-        assert_null(copy->name);
-        assert_null(copy->networks);
-}
-
-/* It is not compared: it cannot be another one. */
-static void test_image_is_forgotten(void **state _unused_) {
-        _cleanup_(container_freep) Container *same = build_rich();
-        _cleanup_(record_freep) Record *record = record_of(build_rich());
-
-        assert_null(record->container->image_id);
-        assert_true(container_equal(record->container, same));
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_claims),
@@ -257,9 +217,6 @@ int main(void) {
                 cmocka_unit_test(test_news),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_name_is_shown_safely),
-                cmocka_unit_test(test_copy),
-                cmocka_unit_test(test_copy_of_little),
-                cmocka_unit_test(test_image_is_forgotten),
         };
 
         return cmocka_run_group_tests_name("record", tests, NULL, NULL);
