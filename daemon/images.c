@@ -65,7 +65,7 @@ static bool image_has_label(const Image *image, const ContainerLabel *label) {
         for (size_t i = 0; i < image->n_labels; i++)
                 if (strcmp(image->labels[i].key, label->key) == 0)
                         return strcmp(image->labels[i].value, label->value) == 0 &&
-                               image->labels[i].value_size == label->value_size;
+                               image->labels[i].cut == label->cut;
         return false;
 }
 

@@ -32,11 +32,10 @@ static bool found_labels_add(FoundLabels *found, const cJSON *label) {
 }
 
 static int copy_label(const cJSON *from, ContainerLabel *label, bool *truncated) {
-        label->value_size = strlen(from->valuestring);
         label->key = strdup(from->string);
         label->value = strndup(from->valuestring, CONTAINER_LABEL_SIZE_MAX);
-        if (label->value_size > CONTAINER_LABEL_SIZE_MAX)
-                *truncated = true;
+        label->cut = strlen(from->valuestring) > CONTAINER_LABEL_SIZE_MAX;
+        *truncated |= label->cut;
         return label->key && label->value ? 0 : -ENOMEM;
 }
 

@@ -176,7 +176,7 @@ static bool network_equal(const ContainerNetwork *a, const ContainerNetwork *b) 
 }
 
 static bool label_equal(const ContainerLabel *a, const ContainerLabel *b) {
-        return text_equal(a->key, b->key) && text_equal(a->value, b->value) && a->value_size == b->value_size &&
+        return text_equal(a->key, b->key) && text_equal(a->value, b->value) && a->cut == b->cut &&
                a->from_image == b->from_image;
 }
 

@@ -50,8 +50,8 @@ typedef struct ContainerNetwork {
 typedef struct ContainerLabel {
         char *key; /* begins with "calico.expose", in any case */
         char *value;
-        size_t value_size; /* the label's true size, which may be more than CONTAINER_LABEL_SIZE_MAX */
-        bool from_image;   /* set only once the image was compared */
+        bool cut;        /* of more than CONTAINER_LABEL_SIZE_MAX bytes the rest is missing */
+        bool from_image; /* set only once the image was compared */
 } ContainerLabel;
 
 typedef struct Container {

@@ -53,8 +53,8 @@ bool label_counts(const ContainerLabel *label, const Policy *policy) {
 }
 
 static const char *label_parse(const ContainerLabel *label, LabelParser parse, Labels *labels) {
-        if (label->value_size > strlen(label->value))
-                return "at most 4096 bytes, and no NUL";
+        if (label->cut)
+                return "at most 4096 bytes";
         return parse(label->value, labels);
 }
 

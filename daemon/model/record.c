@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/array.h"
 #include "common/hash.h"
 #include "common/text.h"
 #include "daemon/model/carried.h"
@@ -82,34 +81,35 @@ static void claim_judge(const Record *record, Claim *claim, const ContainerLabel
                 claim_refuse(claim, CLAIM_DENIED, entry_denied(&claim->entry, label, policy));
 }
 
-static int record_add_claim(Record *record, size_t *capacity, const char *text, size_t size,
-                            const ContainerLabel *label, const Policy *policy) {
-        Claim claim = { .text = text, .text_size = (uint16_t) size };
+static void record_add_claim(Record *record, const char *text, size_t size, const ContainerLabel *label,
+                             const Policy *policy) {
+        Claim *claim = &record->claims[record->n_claims];
 
-        if (array_reserve(&record->claims, capacity, record->n_claims + 1, sizeof(claim)) < 0)
-                return -ENOMEM;
-        claim.error = entry_parse(text, size, &claim.entry);
-        claim_judge(record, &claim, label, policy);
-        record->claims[record->n_claims++] = claim;
-        return 0;
+        claim->text = text;
+        claim->text_size = (uint16_t) size;
+        claim->error = entry_parse(text, size, &claim->entry);
+        claim_judge(record, claim, label, policy);
+        record->n_claims++;
 }
 
-static int record_read_claims(Record *record, const Policy *policy) {
-        const ContainerLabel *label = container_find_label(record->container, LABEL_EXPOSE);
-        const char *cursor, *text;
-        size_t capacity = 0, size;
-        bool cut;
+static size_t count_entries(const ContainerLabel *label) {
+        const char *cursor = label ? label->value : NULL, *text;
+        size_t n = 0, size;
 
-        if (!label)
-                return 0;
-        cursor = label->value;
-        cut = label->value_size > strlen(label->value);
+        while (n < CLAIMS_MAX && entry_next(&cursor, &text, &size))
+                n++;
+        return n;
+}
+
+/* There is room. */
+static void record_read_claims(Record *record, const ContainerLabel *label, const Policy *policy) {
+        const char *cursor = label ? label->value : NULL, *text;
+        size_t size;
+
         while (record->n_claims < CLAIMS_MAX && entry_next(&cursor, &text, &size))
-                if (record_add_claim(record, &capacity, text, size, label, policy) < 0)
-                        return -ENOMEM;
-        if (cursor || cut)
+                record_add_claim(record, text, size, label, policy);
+        if (label && (cursor || label->cut))
                 claim_refuse(&record->claims[record->n_claims - 1], CLAIM_INVALID, REASON_LABEL_TOO_LONG);
-        return 0;
 }
 
 /* Calico's driver gives every endpoint this address (libnetwork-plugin: "EE:EE:EE:EE:EE:EE"). */
@@ -326,16 +326,18 @@ static int record_take_name(Record *record) {
 
 Record *record_new(Container *container, const Policy *policy) {
         static const Attachments none = { .state = ATTACHMENTS_OFF };
-        _cleanup_(record_freep) Record *record = calloc(1, sizeof(*record));
+        const ContainerLabel *label = container_find_label(container, LABEL_EXPOSE);
+        _cleanup_(record_freep) Record *record = calloc(1, sizeof(*record) + count_entries(label) * sizeof(Claim));
 
         if (!record) {
                 container_free(container);
                 return NULL;
         }
         record->container = container;
-        if (record_take_name(record) < 0 || labels_read(container, policy, &record->labels) < 0 ||
-            record_read_claims(record, policy) < 0)
+        record->claims = (Claim *) (record + 1);
+        if (record_take_name(record) < 0 || labels_read(container, policy, &record->labels) < 0)
                 return NULL;
+        record_read_claims(record, label, policy);
         record_choose_network(record, &none);
         return TAKE_PTR(record);
 }
@@ -345,7 +347,6 @@ Record *record_free(Record *record) {
                 return NULL;
         for (size_t i = 0; i < record->n_claims; i++)
                 free(record->claims[i].host_port);
-        free(record->claims);
         free(record->memory);
         if (record->container && record->name != record->container->name)
                 free(record->name);

@@ -140,7 +140,7 @@ struct Record {
         Container *container;
         char *name; /* the container's, escaped for showing and cut */
         Labels labels;
-        Claim *claims;
+        Claim *claims; /* behind it in the same memory */
         size_t n_claims;
         const ContainerNetwork *network; /* whose address is used; NULL if there is none, or it is Calico's own alone */
         const Attachment *attachment;    /* what Calico's datastore says of the address that is used; or NULL */

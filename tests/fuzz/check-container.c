@@ -17,7 +17,7 @@ void check_labels(const ContainerLabel *labels, size_t n_labels) {
                 CHECK(i == 0 || strcmp(labels[i - 1].key, label->key) < 0);
                 CHECK(strncasecmp(label->key, "calico.expose", strlen("calico.expose")) == 0);
                 CHECK(strlen(label->key) <= CONTAINER_LABEL_SIZE_MAX);
-                CHECK(size == MIN(label->value_size, (size_t) CONTAINER_LABEL_SIZE_MAX));
+                CHECK(label->cut ? size == CONTAINER_LABEL_SIZE_MAX : size <= CONTAINER_LABEL_SIZE_MAX);
                 CHECK(!label->from_image);
         }
 }

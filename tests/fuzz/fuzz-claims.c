@@ -74,7 +74,6 @@ static void container_add_label(Container *container, const char *end, const cha
         container->labels[n] = (ContainerLabel) {
                 .key = text_copy(key),
                 .value = fuzz_must(strndup(value, CONTAINER_LABEL_SIZE_MAX)),
-                .value_size = strlen(value),
         };
         container->n_labels = n + 1;
         qsort(container->labels, n + 1, sizeof(*container->labels), label_compare);

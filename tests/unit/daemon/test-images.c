@@ -7,8 +7,7 @@
 #include "tests/unit/model/builder.h"
 
 static ContainerLabel label(const char *key, const char *value) {
-        return (ContainerLabel) { .key = (char *) (uintptr_t) key, .value = (char *) (uintptr_t) value,
-                                  .value_size = strlen(value) };
+        return (ContainerLabel) { .key = (char *) (uintptr_t) key, .value = (char *) (uintptr_t) value };
 }
 
 static Container *of_image(const char *image, const char *expose) {

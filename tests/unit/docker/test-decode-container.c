@@ -509,7 +509,8 @@ static void test_label_keys(void **state) {
         assert_string_equal(container->labels[0].key, "CALICO.EXPOSE.From");
         assert_string_equal(container->labels[0].value, "");
         assert_string_equal(container->labels[1].key, "calico.expose");
-        assert_int_equal(container->labels[1].value_size, 2);
+        assert_string_equal(container->labels[1].value, "80");
+        assert_false(container->labels[1].cut);
         assert_false(container->labels[1].from_image);
         assert_string_equal(container->labels[2].key, "calico.expose.when");
         assert_string_equal(container->labels[3].key, "calico.exposer");
@@ -564,7 +565,7 @@ static void check_label_size(size_t size, bool truncated) {
 
         assert_int_equal(decode_row_with("Labels", text, &container), 1);
         assert_int_equal(container->n_labels, 1);
-        assert_int_equal(container->labels[0].value_size, size);
+        assert_int_equal(container->labels[0].cut, truncated);
         assert_int_equal(strlen(container->labels[0].value), MIN(size, (size_t) CONTAINER_LABEL_SIZE_MAX));
         assert_int_equal(container->truncated, truncated);
         container_free(container);

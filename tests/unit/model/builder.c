@@ -48,7 +48,6 @@ void build_label(Container *container, const char *key, const char *value) {
         container->labels[n] = (ContainerLabel) {
                 .key = must(strdup(key)),
                 .value = must(strdup(value)),
-                .value_size = strlen(value),
         };
 }
 
