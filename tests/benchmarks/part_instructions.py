@@ -10,6 +10,8 @@ from table import Row
 from templates import write_templates
 
 BASELINE = pathlib.Path(__file__).resolve().parent / "instructions.json"
+FEW_ROUNDS, MANY_ROUNDS = 1, 100
+OF_ALL = ("list", "decide-all", "encode-all")
 PARTS = {
     "event": "decode: one event",
     "inspect": "decode: one answer to an inspect",
@@ -24,7 +26,8 @@ PARTS = {
 def count():
     with tempfile.TemporaryDirectory() as directory:
         write_templates(directory)
-        return {part: parts.count_instructions(directory, part) for part in PARTS}
+        return {part: parts.count_instructions(directory, part, FEW_ROUNDS if part in OF_ALL else MANY_ROUNDS)
+                for part in PARTS}
 
 
 def run():
