@@ -90,8 +90,7 @@ int exposures_of_elements(const Elements *elements, Exposures *ret) {
                 exposures_done(&exposures);
                 return r;
         }
-        if (exposures.count > 1)
-                qsort(exposures.items, exposures.count, sizeof(*exposures.items), exposure_compare);
+        array_sort(exposures.items, exposures.count, sizeof(*exposures.items), exposure_compare);
         *ret = exposures;
         return 0;
 }

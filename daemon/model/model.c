@@ -452,7 +452,7 @@ int model_adopt_holders(Model *model) {
         if (r >= 0 && model->attachments.state == ATTACHMENTS_UNKNOWN)
                 r = remember_addresses(model->records.items, model->records.count, &model->actual, &actual,
                                        &model->attachments);
-        for (size_t i = 0; i < model->records.count && r >= 0; i++) {
+        for (size_t i = 0; i < model->records.count && actual.count > 0 && r >= 0; i++) {
                 Record *record = model->records.items[i];
 
                 for (size_t k = 0; k < record->n_claims && r >= 0; k++) {
