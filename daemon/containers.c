@@ -147,6 +147,7 @@ static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_
 static void containers_forget(Containers *containers, const char *id) {
         bool known;
 
+        listing_doubt(containers->listing, id);
         images_drop_parked(containers->images, id);
         known = model_remove(containers->model, id);
         latency_know(&containers->latency, id, known);
