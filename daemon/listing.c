@@ -107,8 +107,7 @@ static int compare_rows(const void *a, const void *b) {
 
 /* In order, so that each of them comes behind the others in what is sorted. */
 static void listing_take_all(Listing *listing) {
-        if (listing->n_rows > 1)
-                qsort(listing->rows, listing->n_rows, sizeof(*listing->rows), compare_rows);
+        array_sort(listing->rows, listing->n_rows, sizeof(*listing->rows), compare_rows);
         for (size_t i = 0; i < listing->n_rows; i++)
                 listing_take(listing, listing->rows[i]);
         listing->n_rows = 0;
