@@ -300,7 +300,7 @@ static int claim_stands(const Survey *survey, const Record *record, const Claim 
         Exposures wanted;
         int r;
 
-        r = model_get_exposures(survey->model, record, claim, &wanted);
+        r = exposures_of_claim(record, claim, &wanted);
         if (r < 0)
                 return r;
         r = exposures_include(&wanted, &survey->actual);
