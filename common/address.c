@@ -63,16 +63,6 @@ int prefix_parse(const char *text, Prefix *ret) {
         return 0;
 }
 
-int address_compare(const Address *a, const Address *b) {
-        return memcmp(a, b, sizeof(*a));
-}
-
-int prefix_compare(const Prefix *a, const Prefix *b) {
-        int r = address_compare(&a->address, &b->address);
-
-        return r != 0 ? r : (int) a->length - (int) b->length;
-}
-
 Address address_masked(const Address *address, uint8_t length) {
         Address masked = { .family = address->family };
         size_t whole = length / 8;

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* An IPv4 or IPv6 address. family is AF_INET, AF_INET6, or AF_UNSPEC for "none" (with all bytes zero). The bytes
@@ -43,8 +44,14 @@ int address_parse(const char *text, Address *ret);
 int prefix_parse(const char *text, Prefix *ret);
 
 /* Total order: family, then bytes. */
-int address_compare(const Address *a, const Address *b);
-int prefix_compare(const Prefix *a, const Prefix *b);
+static inline int address_compare(const Address *a, const Address *b) {
+        return memcmp(a, b, sizeof(*a));
+}
+
+/* Total order: the address, then the length. */
+static inline int prefix_compare(const Prefix *a, const Prefix *b) {
+        return memcmp(a, b, sizeof(*a));
+}
 
 bool prefix_contains(const Prefix *prefix, const Address *address);
 

@@ -2,6 +2,7 @@
 #include "common/array.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,10 +55,25 @@ void array_remove(void *items, size_t *count, size_t index, size_t size) {
         (*count)--;
 }
 
+static bool is_sorted(const char *items, size_t count, size_t size, int (*compare)(const void *, const void *)) {
+        for (size_t i = 1; i < count; i++)
+                if (compare(items + (i - 1) * size, items + i * size) > 0)
+                        return false;
+        return true;
+}
+
+void array_sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *)) {
+        if (count > 1 && !is_sorted(items, count, size, compare))
+                qsort(items, count, size, compare);
+}
+
 size_t array_lower_bound(const void *key, const void *items, size_t count, size_t size,
                          int (*compare)(const void *key, const void *item)) {
         size_t low = 0;
 
+        /* What comes in order is behind the last one. */
+        if (count > 0 && compare(key, (const char *) items + (count - 1) * size) > 0)
+                return count;
         while (count > 0) {
                 size_t half = count / 2;
                 const char *item = (const char *) items + (low + half) * size;

@@ -15,6 +15,9 @@ int array_insert_gap(void *items, size_t *count, size_t *capacity, size_t index,
 /* Closes the gap left by the item at `index`. `items` is the address of the array's pointer here, too. */
 void array_remove(void *items, size_t *count, size_t index, size_t size);
 
+/* As qsort(3), for any count; what is sorted already, as most of what is kept in order, costs one look at each item. */
+void array_sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *));
+
 /* Index of the first item that does not compare below the key (lower bound). compare(key, item) as bsearch(3). */
 size_t array_lower_bound(const void *key, const void *items, size_t count, size_t size,
                          int (*compare)(const void *key, const void *item));

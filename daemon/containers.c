@@ -147,6 +147,7 @@ static int on_list_timer(sd_event_source *source _unused_, uint64_t now _unused_
 static void containers_forget(Containers *containers, const char *id) {
         bool known;
 
+        listing_doubt(containers->listing, id);
         images_drop_parked(containers->images, id);
         known = model_remove(containers->model, id);
         latency_know(&containers->latency, id, known);
@@ -300,9 +301,17 @@ static void on_row_in_doubt(void *userdata, const char *id) {
         containers_inspect(userdata, id);
 }
 
+/* A first list is taken when it is whole; its images are known by then, mostly, and no row has to wait for one. */
+static void containers_foresee_image(Containers *containers, Container *row) {
+        if (!images_mark(containers->images, row))
+                (void) docker_client_inspect_image(containers->docker, row->image_id);
+}
+
 static void on_docker_row(void *userdata, Container *container) {
         Containers *containers = userdata;
 
+        if (!listing_is_there(containers->listing))
+                containers_foresee_image(containers, container);
         listing_add(containers->listing, container);
 }
 
@@ -335,14 +344,15 @@ static void on_docker_listed(void *userdata, DockerList *list, int error, const 
 }
 
 /* Where it cannot be read, all labels of its containers are taken to be its own, until it is asked for again. Where
- * Docker went meanwhile, nothing is known of it. */
+ * Docker went meanwhile, nothing is known of it; where nobody waits for it, it is asked for when somebody does. */
 static void on_docker_image(void *userdata, const char *id, DockerInspectOutcome outcome, const ContainerLabel *labels,
                             size_t n_labels, const char *reason) {
         Containers *containers = userdata;
         int r;
 
         containers_count_request(containers, METRICS_IMAGE, outcome == DOCKER_INSPECT_FAILED);
-        if (outcome == DOCKER_INSPECT_FAILED && !docker_client_is_connected(containers->docker))
+        if (outcome == DOCKER_INSPECT_FAILED && (!docker_client_is_connected(containers->docker) ||
+                                                 !images_is_awaited(containers->images, id)))
                 return;
         if (outcome == DOCKER_INSPECT_FAILED && images_try_again(containers->images, id)) {
                 containers_list_later(containers);

@@ -208,6 +208,10 @@ Container *images_take_parked(Images *images, const char *image_id) {
         return unpark(images, end - 1);
 }
 
+bool images_is_awaited(const Images *images, const char *image_id) {
+        return waits_for(images, find_first_parked(images, image_id), image_id);
+}
+
 bool images_try_again(Images *images, const char *image_id) {
         bool again = false;
 

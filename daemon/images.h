@@ -32,6 +32,7 @@ int images_learn_unreadable(Images *images, const char *id);
 /* Keeps a container whose image is not known yet; it replaces an older one with the same ID. Taken over, on success and
  * failure alike. Returns 1 if it is the first one of its image, 0 if others wait for it already, or -ENOMEM. */
 int images_park(Images *images, Container *container);
+bool images_is_awaited(const Images *images, const char *image_id);
 /* The image could not be read this time. Returns true if it shall be asked for again: some container has not waited for
  * IMAGE_ATTEMPTS of them yet. */
 #define IMAGE_ATTEMPTS 3

@@ -2,6 +2,7 @@
 #include "daemon/listing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/array.h"
@@ -10,6 +11,10 @@
 #define CHECK_MAX 256
 /* After the pass, and before a further list is read (docker/lister.h). */
 #define CHECK_PRIORITY (SD_EVENT_PRIORITY_IDLE + 40)
+
+typedef struct ContainerId {
+        char text[CONTAINER_ID_SIZE + 1];
+} ContainerId;
 
 struct Listing {
         Model *model;
@@ -23,6 +28,8 @@ struct Listing {
         bool incomplete; /* there was no memory for one of its */
         Container **rows;
         size_t n_rows, capacity;
+        ContainerId *doubted; /* see listing_doubt() */
+        size_t n_doubted, doubted_capacity;
         sd_event_source *check;
         unsigned checked;                    /* the number of the list that the records are compared with, */
         char cursor[CONTAINER_ID_SIZE + 1];  /* after the one with that ID */
@@ -32,7 +39,8 @@ static void listing_drop_rows(Listing *listing) {
         for (size_t i = 0; i < listing->n_rows; i++)
                 container_free(listing->rows[i]);
         free(TAKE_PTR(listing->rows));
-        listing->n_rows = listing->capacity = 0;
+        free(TAKE_PTR(listing->doubted));
+        listing->n_rows = listing->capacity = listing->n_doubted = listing->doubted_capacity = 0;
 }
 
 /* The list is over; the next one is another. */
@@ -72,6 +80,19 @@ void listing_add(Listing *listing, Container *row) {
                 listing_compare(listing, row);
 }
 
+void listing_doubt(Listing *listing, const char *id) {
+        ContainerId *doubted;
+
+        if (!listing->first)
+                return;
+        if (array_reserve(&listing->doubted, &listing->doubted_capacity, listing->n_doubted + 1, sizeof(*doubted)) < 0) {
+                listing->incomplete = true;
+                return;
+        }
+        doubted = &listing->doubted[listing->n_doubted++];
+        snprintf(doubted->text, sizeof(doubted->text), "%s", id);
+}
+
 /* What an inspect told meanwhile is the newer. */
 static void listing_take(Listing *listing, Container *row) {
         if (model_find(listing->model, row->id))
@@ -86,11 +107,12 @@ static int compare_rows(const void *a, const void *b) {
 
 /* In order, so that each of them comes behind the others in what is sorted. */
 static void listing_take_all(Listing *listing) {
-        if (listing->n_rows > 1)
-                qsort(listing->rows, listing->n_rows, sizeof(*listing->rows), compare_rows);
+        array_sort(listing->rows, listing->n_rows, sizeof(*listing->rows), compare_rows);
         for (size_t i = 0; i < listing->n_rows; i++)
                 listing_take(listing, listing->rows[i]);
         listing->n_rows = 0;
+        for (size_t i = 0; i < listing->n_doubted; i++)
+                listing->handlers.inspect(listing->userdata, listing->doubted[i].text);
 }
 
 static void listing_check_soon(Listing *listing) {

@@ -30,6 +30,10 @@ DEFINE_CLEANUP(Listing, listing_free)
 /* A row of the list that is under way; handed over. */
 void listing_add(Listing *listing, Container *row);
 
+/* Docker said that it is gone, or does not run. A first list that is under way may have it still, and say that it runs:
+ * it is asked for once more when that is taken. */
+void listing_doubt(Listing *listing, const char *id);
+
 /* All rows were there. The records that it does not have, or does not say enough of, are looked for when nothing else
  * is to be done. Returns 1 if it was a first list, else 0; or -ENOMEM: a row of the first list is lost, and so all of
  * it. */

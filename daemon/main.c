@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/macros.h"
 #include "daemon/config.h"
+#include "daemon/http/json-memory.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/restraint.h"
@@ -27,6 +28,7 @@ static int run(const VerbArguments *arguments _unused_) {
         }
         if (!restraint_allows_start(&store))
                 return EXIT_SUCCESS;
+        json_memory_set_up();
         r = manager_new(CONFIG_PATH, &store, &manager);
         if (r == MANAGER_BAD_CONFIG)
                 return EX_CONFIG;

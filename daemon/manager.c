@@ -211,10 +211,10 @@ static void manager_pass(Manager *manager) {
         if (model_waits_for_host_ports(manager->model))
                 timer_start(manager->host_ports_timer, HOST_PORTS_USEC);
         manager->retry_usec = RETRY_MIN_USEC;
-        announce_changes(manager->model);
         manager_update_status(manager);
         manager_set_ready(manager);
         manager_set_reloaded(manager);
+        announce_changes(manager->model); /* after a start that is a line for each claim, and the journal takes its time */
         if (kernel_is_unfinished(manager->kernel) || !manager->ready || manager->reloading)
                 timer_start(manager->retry_timer, UNFINISHED_USEC);
 }

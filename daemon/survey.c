@@ -21,14 +21,30 @@
 
 static const int families[SURVEY_FAMILIES] = { AF_INET, AF_INET6 };
 
-/* Docker */
-
-static void on_containers(void *userdata _unused_) {
-}
-
 static int on_deadline(sd_event_source *source _unused_, uint64_t now _unused_, void *userdata) {
         *(bool *) userdata = true;
         return 0;
+}
+
+/* Until there is an answer, or time is up. Returns 0 or a negative errno. */
+static int wait_for(Survey *survey, uint64_t usec, bool (*is_answered)(void *userdata), void *userdata) {
+        sd_event_source *timer = NULL;
+        bool late = false;
+        int r;
+
+        r = timer_new(survey->event, on_deadline, &late, &timer);
+        if (r < 0)
+                return r;
+        timer_start(timer, usec);
+        while (r >= 0 && !late && !is_answered(userdata))
+                r = sd_event_run(survey->event, UINT64_MAX);
+        sd_event_source_disable_unref(timer);
+        return MIN(r, 0);
+}
+
+/* Docker */
+
+static void on_containers(void *userdata _unused_) {
 }
 
 static void explain_docker(Survey *survey, const DockerStatus *status) {
@@ -43,22 +59,11 @@ static void explain_docker(Survey *survey, const DockerStatus *status) {
                          status->away ? status->reason : "no answer within 10 s");
 }
 
-/* Until the model knows all containers, Docker says that it is away, or time is up. */
-static int wait_for_docker(Survey *survey, Containers *containers) {
-        sd_event_source *timer = NULL;
-        bool late = false;
-        int r;
+/* The model knows all containers, or Docker says that it is away. */
+static bool docker_has_answered(void *userdata) {
+        Containers *containers = userdata;
 
-        r = timer_new(survey->event, on_deadline, &late, &timer);
-        if (r < 0)
-                return r;
-        timer_start(timer, DOCKER_USEC);
-        while (r >= 0 && !late && !containers_are_known(containers) && !containers_docker_status(containers)->away)
-                r = sd_event_run(survey->event, UINT64_MAX);
-        sd_event_source_disable_unref(timer);
-        if (r >= 0 && !containers_are_known(containers))
-                explain_docker(survey, containers_docker_status(containers));
-        return r;
+        return containers_are_known(containers) || containers_docker_status(containers)->away;
 }
 
 static int copy_published(Survey *survey, const Containers *containers) {
@@ -81,31 +86,25 @@ static int ask_docker(Survey *survey) {
 
         r = containers_new(survey->event, survey->config->docker_socket, survey->model, &handlers, survey, &containers);
         if (r >= 0)
-                r = wait_for_docker(survey, containers);
-        return r < 0 ? r : copy_published(survey, containers);
+                r = wait_for(survey, DOCKER_USEC, docker_has_answered, containers);
+        if (r < 0)
+                return r;
+        if (!containers_are_known(containers))
+                explain_docker(survey, containers_docker_status(containers));
+        return copy_published(survey, containers);
 }
 
 /* Calico's datastore */
 
-static bool calico_has_answered(const Survey *survey) {
+/* All is read, or the datastore is away. */
+static bool calico_has_answered(void *userdata) {
+        const Survey *survey = userdata;
+
         return calico_look_is_done(survey->look) || *calico_look_get_failure(survey->look);
 }
 
-/* Until all is read, the datastore says that it is away, or time is up. */
-static int wait_for_calico(Survey *survey) {
-        size_t n = survey->config->calico.n_endpoints;
-        sd_event_source *timer = NULL;
-        bool late = false;
-        int r;
-
-        r = timer_new(survey->event, on_deadline, &late, &timer);
-        if (r < 0)
-                return r;
-        timer_start(timer, MIN(n * CALICO_ENDPOINT_USEC, CALICO_MAX_USEC) + USEC_PER_SEC);
-        while (r >= 0 && !late && !calico_has_answered(survey))
-                r = sd_event_run(survey->event, UINT64_MAX);
-        sd_event_source_disable_unref(timer);
-        return MIN(r, 0);
+static uint64_t calico_patience(const Survey *survey) {
+        return MIN(survey->config->calico.n_endpoints * CALICO_ENDPOINT_USEC, CALICO_MAX_USEC) + USEC_PER_SEC;
 }
 
 static void put_endpoint(void *userdata, const CalicoEndpoint *endpoint) {
@@ -131,7 +130,7 @@ static int ask_calico(Survey *survey) {
         model_set_attachments_state(survey->model, ATTACHMENTS_UNKNOWN);
         r = calico_look_new(survey->event, &options, &survey->look);
         if (r >= 0)
-                r = wait_for_calico(survey);
+                r = wait_for(survey, calico_patience(survey), calico_has_answered, survey);
         if (r < 0)
                 return r;
         if (calico_look_is_done(survey->look))
@@ -301,7 +300,7 @@ static int claim_stands(const Survey *survey, const Record *record, const Claim 
         Exposures wanted;
         int r;
 
-        r = model_get_exposures(survey->model, record, claim, &wanted);
+        r = exposures_of_claim(record, claim, &wanted);
         if (r < 0)
                 return r;
         r = exposures_include(&wanted, &survey->actual);

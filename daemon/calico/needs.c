@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 void task_needs_done(TaskNeeds *needs) {
         for (size_t i = 0; i < needs->n_needs; i++)
                 free(needs->needs[i].holder);
@@ -41,14 +43,12 @@ static int holder_compare(const void *a, const void *b) {
 void task_needs_sort(TaskNeeds *needs) {
         size_t n = 0;
 
-        if (needs->n_needs > 0)
-                qsort(needs->needs, needs->n_needs, sizeof(*needs->needs), need_compare);
+        array_sort(needs->needs, needs->n_needs, sizeof(*needs->needs), need_compare);
         for (size_t i = 0; i < needs->n_needs; i++)
                 if (n > 0 && need_compare(&needs->needs[n - 1], &needs->needs[i]) == 0)
                         free(needs->needs[i].holder);
                 else
                         needs->needs[n++] = needs->needs[i];
         needs->n_needs = n;
-        if (needs->n_keep > 0)
-                qsort(needs->keep, needs->n_keep, sizeof(*needs->keep), holder_compare);
+        array_sort(needs->keep, needs->n_keep, sizeof(*needs->keep), holder_compare);
 }

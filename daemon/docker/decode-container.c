@@ -101,8 +101,7 @@ static int decode_networks(const cJSON *settings, Container *container) {
                 if (r < 0)
                         return r;
         }
-        if (container->n_networks > 1)
-                qsort(container->networks, container->n_networks, sizeof(ContainerNetwork), compare_networks);
+        array_sort(container->networks, container->n_networks, sizeof(ContainerNetwork), compare_networks);
         return 0;
 }
 

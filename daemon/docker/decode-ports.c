@@ -92,7 +92,7 @@ void docker_ports_sort(DockerPorts *ports) {
 
         if (ports->n_items < 2)
                 return;
-        qsort(ports->items, ports->n_items, sizeof(HostPort), compare_host_ports_and_users);
+        array_sort(ports->items, ports->n_items, sizeof(HostPort), compare_host_ports_and_users);
         for (size_t i = 1; i < ports->n_items; i++)
                 if (compare_host_ports(&ports->items[n], &ports->items[i]) != 0)
                         ports->items[++n] = ports->items[i];

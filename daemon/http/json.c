@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/http/json-memory.h"
+
 #define NUL_ESCAPE "\\u0000"
 #define REPLACEMENT_ESCAPE "\\ufffd"
 
@@ -50,7 +52,9 @@ int json_parse(const char *text, size_t size, cJSON **ret) {
 
         /* cJSON gives NULL for both; only a failed malloc() sets ENOMEM. */
         errno = 0;
+        json_memory_begin();
         json = cJSON_ParseWithLengthOpts(copy, size + 1, &end, false);
+        json_memory_end();
         if (!json)
                 return errno == ENOMEM ? -ENOMEM : -EBADMSG;
         if (!is_blank(end))

@@ -25,22 +25,13 @@ static const char *intern(const Desired *desired, const char *name, int *error) 
         return interned ?: "";
 }
 
-static Prefix full_prefix(const Address *address) {
-        return (Prefix) { *address, (uint8_t) (address_size(address->family) * 8) };
-}
-
-/* The host addresses that the entry means, in one family. */
-static Prefix entry_prefix(const Entry *entry, uint8_t family) {
-        return address_is_set(&entry->host) ? full_prefix(&entry->host) : (Prefix) { { .family = family }, 0 };
-}
-
 /* The key of an element that all ports of the entry share. */
 static Element host_side(ElementKind kind, const Entry *entry, uint8_t family) {
         return (Element) {
                 .kind = kind,
                 .family = family,
                 .protocol = (uint8_t) entry->protocol,
-                .prefix = entry_prefix(entry, family),
+                .prefix = entry_host_prefix(entry, family),
                 .ports = entry->host_ports,
                 .name = "",
         };

@@ -150,8 +150,7 @@ static int compare_for_qsort(const void *a, const void *b) {
 }
 
 void elements_sort(Elements *elements) {
-        if (elements->count > 1)
-                qsort(elements->items, elements->count, sizeof(*elements->items), compare_for_qsort);
+        array_sort(elements->items, elements->count, sizeof(*elements->items), compare_for_qsort);
 }
 
 void elements_done(Elements *elements) {

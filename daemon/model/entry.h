@@ -60,6 +60,13 @@ bool entry_same_host_side(const Entry *a, const Entry *b);
 #define ENTRY_HOST_TEXT_SIZE (ADDRESS_TEXT_SIZE + 24)
 const char *entry_format_host(const Entry *entry, char buffer[static ENTRY_HOST_TEXT_SIZE]);
 
+/* The host addresses that the entry means, in one family: length 0 for all. */
+static inline Prefix entry_host_prefix(const Entry *entry, uint8_t family) {
+        return address_is_set(&entry->host)
+                       ? (Prefix) { entry->host, (uint8_t) (address_size(entry->host.family) * 8) }
+                       : (Prefix) { { .family = family }, 0 };
+}
+
 static inline unsigned port_range_count(PortRange range) {
         return (unsigned) range.last - range.first + 1;
 }

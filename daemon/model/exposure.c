@@ -90,8 +90,49 @@ int exposures_of_elements(const Elements *elements, Exposures *ret) {
                 exposures_done(&exposures);
                 return r;
         }
-        if (exposures.count > 1)
-                qsort(exposures.items, exposures.count, sizeof(*exposures.items), exposure_compare);
+        array_sort(exposures.items, exposures.count, sizeof(*exposures.items), exposure_compare);
+        *ret = exposures;
+        return 0;
+}
+
+/* Each port of a shifted range is by itself in the table. */
+static int append_claim(Exposures *exposures, const Entry *entry, const Address *container) {
+        bool shifted = entry_is_shifted_range(entry);
+        Exposure exposure = {
+                .protocol = (uint8_t) entry->protocol,
+                .family = container->family,
+                .destination = entry_host_prefix(entry, container->family),
+                .ports = shifted ? (PortRange) { entry->host_ports.first, entry->host_ports.first } : entry->host_ports,
+                .container = *container,
+                .container_first = entry->container_ports.first,
+        };
+        int r = append(exposures, &exposure);
+
+        while (shifted && r >= 0 && exposure.ports.last < entry->host_ports.last) {
+                exposure.ports.first = ++exposure.ports.last;
+                exposure.container_first++;
+                r = append(exposures, &exposure);
+        }
+        return r;
+}
+
+static bool claim_wants(const Claim *claim, const Address *container) {
+        return !claim->refused && address_is_set(container) &&
+               (claim->entry.family == AF_UNSPEC || claim->entry.family == container->family);
+}
+
+int exposures_of_claim(const Record *record, const Claim *claim, Exposures *ret) {
+        Exposures exposures = {};
+        int r = 0;
+
+        if (claim_wants(claim, &record->ipv4))
+                r = append_claim(&exposures, &claim->entry, &record->ipv4);
+        if (r >= 0 && claim_wants(claim, &record->ipv6))
+                r = append_claim(&exposures, &claim->entry, &record->ipv6);
+        if (r < 0) {
+                exposures_done(&exposures);
+                return r;
+        }
         *ret = exposures;
         return 0;
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "daemon/model/element.h"
+#include "daemon/model/record.h"
 
 /* Where connections are sent, apart from how the table says it: one exposure in one address family, or one backend of
  * it. What goes from one list of them to the next leaves old flows behind, which connection tracking must forget. */
@@ -25,6 +26,9 @@ typedef struct Exposures {
 
 /* Those that sorted elements of the table make. Returns 0 or -ENOMEM. */
 int exposures_of_elements(const Elements *elements, Exposures *ret);
+/* Those that the claim, with the record's addresses, makes or would make if it were exposed; none if it was refused. A
+ * backend of a balance stands for itself: its place in there does not count. Returns 0 or -ENOMEM. */
+int exposures_of_claim(const Record *record, const Claim *claim, Exposures *ret);
 void exposures_done(Exposures *exposures);
 
 /* True if one of them is in both. */

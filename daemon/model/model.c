@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/array.h"
-#include "daemon/model/desired.h"
 #include "daemon/model/exposure.h"
 #include "daemon/model/model-inside.h"
 #include "daemon/model/remember.h"
@@ -418,31 +417,13 @@ bool model_has_actual(const Model *model, const Element *element) {
         return share && share->present;
 }
 
-int model_get_exposures(const Model *model, const Record *record, const Claim *claim, Exposures *ret) {
-        Desired desired = { .names = model->names };
-        Claim exposed = *claim;
-        Record alone = *record;
-        int r;
-
-        exposed.state = CLAIM_EXPOSED;
-        alone.claims = &exposed;
-        alone.n_claims = claim->refused ? 0 : 1;
-        r = desired_add_record(&desired, &alone);
-        if (r >= 0)
-                r = desired_settle(&desired);
-        if (r >= 0)
-                r = exposures_of_elements(&desired.elements, ret);
-        desired_done(&desired);
-        return r;
-}
-
 /* Any translation of it that is there shows that it was exposed. */
-static int claim_is_in_kernel(const Model *model, const Record *record, const Claim *claim, const Exposures *actual) {
+static int claim_is_in_kernel(const Record *record, const Claim *claim, const Exposures *actual) {
         Exposures wanted;
         bool found;
         int r;
 
-        r = model_get_exposures(model, record, claim, &wanted);
+        r = exposures_of_claim(record, claim, &wanted);
         if (r < 0)
                 return r;
         found = exposures_meet(&wanted, actual);
@@ -458,11 +439,11 @@ int model_adopt_holders(Model *model) {
         if (r >= 0 && model->attachments.state == ATTACHMENTS_UNKNOWN)
                 r = remember_addresses(model->records.items, model->records.count, &model->actual, &actual,
                                        &model->attachments);
-        for (size_t i = 0; i < model->records.count && r >= 0; i++) {
+        for (size_t i = 0; i < model->records.count && actual.count > 0 && r >= 0; i++) {
                 Record *record = model->records.items[i];
 
                 for (size_t k = 0; k < record->n_claims && r >= 0; k++) {
-                        r = claim_is_in_kernel(model, record, &record->claims[k], &actual);
+                        r = claim_is_in_kernel(record, &record->claims[k], &actual);
                         record->claims[k].holds |= r > 0;
                 }
         }

@@ -78,10 +78,6 @@ bool model_has_actual(const Model *model, const Element *element);
  * known, a container without an address has the one that stands there (remember.h). Returns 0 or -ENOMEM. */
 int model_adopt_holders(Model *model);
 
-/* What the claim, with the record's addresses, has or would have if it were exposed; nothing if it was refused. A backend
- * of a balance stands for itself: its place in there does not count. Returns 0 or -ENOMEM. */
-int model_get_exposures(const Model *model, const Record *record, const Claim *claim, Exposures *ret);
-
 /* A bridge port that we put into hairpin mode, to be remembered in the table. Returns 0 or -ENOMEM. */
 int model_add_hairpin_port(Model *model, const char *port);
 void model_remove_hairpin_port(Model *model, const char *port);

@@ -55,7 +55,7 @@ int flow_index_new(const FlowFilter *filters, size_t n_filters, FlowIndex *ret) 
                 if (filters[i].kind == FLOW_UNTRANSLATED)
                         items[i].filter.container = (Address) {};
         }
-        qsort(items, n_filters, sizeof(*items), item_compare);
+        array_sort(items, n_filters, sizeof(*items), item_compare);
         flow_index_set_reach(items, n_filters);
         *ret = (FlowIndex) { .items = items, .count = n_filters };
         return 0;

@@ -25,7 +25,7 @@ static size_t known_routes_place(const KnownRoutes *routes, const KnownRoute *ke
 static size_t known_routes_sift(const KnownRoutes *routes, KnownRoute *added, size_t n) {
         size_t kept = 0;
 
-        qsort(added, n, sizeof(*added), known_route_compare);
+        array_sort(added, n, sizeof(*added), known_route_compare);
         for (size_t i = 0; i < n; i++) {
                 bool found = kept > 0 && known_route_compare(&added[kept - 1], &added[i]) == 0;
 

@@ -133,8 +133,7 @@ int rows_collect(const Survey *survey, Rows *ret) {
                 rows_done(&rows);
                 return r;
         }
-        if (rows.count > 1)
-                qsort(rows.items, rows.count, sizeof(*rows.items), compare_rows);
+        array_sort(rows.items, rows.count, sizeof(*rows.items), compare_rows);
         *ret = rows;
         return 0;
 }

@@ -8,6 +8,7 @@
 #include "common/macros.h"
 #include "daemon/docker/decode.h"
 #include "daemon/docker/splitter.h"
+#include "daemon/http/json-memory.h"
 #include "daemon/model/model.h"
 #include "daemon/nft/encode.h"
 #include "daemon/nft/nft.h"
@@ -240,6 +241,7 @@ int main(int argc, char *argv[]) {
                 warnx("no such part: %s", argv[2]);
                 return 1;
         }
+        json_memory_set_up(); /* as the daemon does */
         part->prepare();
         if (part->before)
                 part->before();

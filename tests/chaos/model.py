@@ -272,6 +272,7 @@ def mixtures(before, after, ids, changed):
     choices = [{None, before.containers.get(id), after.containers.get(id)} for id in changed]
     others = {moment.others | published_elsewhere(moment, ids) for moment in (before, after)}
     others.add(before.others | published_elsewhere(after, ids))
+    others |= {ports - freed(before, after) for ports in others}
     for chosen in itertools.product(others, *choices):
         containers = {container.id: container for container in chosen[1:] if container}
         yield State(same | containers, chosen[0])
@@ -281,6 +282,15 @@ def published_elsewhere(state, ids):
     """What Docker published for containers that claim nothing here."""
     return frozenset().union(*(container.ports() for id, container in state.containers.items()
                                if id not in ids))
+
+
+def freed(before, after):
+    """Ports of containers in the host's network that were, or became, another run: they closed in between."""
+    changed = {container for moment in (before, after) for id, container in moment.containers.items()
+               if container.mode == "host" and differ(before, after, id)}
+    answered = set().union(*(container.answers for container in changed))
+    return {port for moment in (before, after) for port in moment.others
+            if (port.protocol, port.port) in answered}
 
 
 def differ(before, after, id):

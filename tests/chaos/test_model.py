@@ -168,6 +168,17 @@ def test_a_process_of_the_host():
     assert possible(later, "a") and possible(later)
 
 
+def test_a_container_in_the_hosts_network_is_between_two_runs():
+    first = container("h", "", mode="host", answers={("tcp", 8080): "h"})
+    second = dataclasses.replace(first, run=(2, 0))
+    others = [HostPort("tcp", None, None, 8080)]
+    before = state(container("a"), first, others=others)
+    history = history_of(before, state(container("a"), second, others=others))
+    assert possible(history, "a") and possible(history)
+    other = state(container("a"), container("b", "8081:80"), first, others=others)
+    assert not possible(history_of(before, other), "a")
+
+
 def test_what_docker_published():
     published = ((HostPort("tcp", None, None, 8080), 80),)
     docker = container("d", "", published=published)

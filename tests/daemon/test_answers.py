@@ -203,6 +203,23 @@ def test_two_containers_with_one_address(engine, running):
     assert running.sends(81) == "172.19.0.2"
 
 
+def test_a_first_list_that_is_older_than_the_last_event(engine, host):
+    """It comes when one of its containers is dead already; and no other comes after it."""
+    come = threading.Event()
+    engine.run("dies", labels=STAYS)
+    first = engine.faults.add("list", faults.hang(come), times=1)
+    host.start()
+    wait_until(lambda: first.hits, 3, "the list was asked for")
+    wait_until(lambda: engine.requests("image"), 3, "the event of its start is old news")
+    asked = len(engine.requests("inspect"))
+    engine.kill("dies")
+    wait_until(lambda: len(engine.requests("inspect")) > asked, 3, "the dead one was asked for")
+    engine.faults.add("list", faults.hang())
+    come.set()
+    wait_until(lambda: host.said("READY"), 3, "it is ready")
+    host.await_right()
+
+
 def test_a_list_that_is_older_than_the_last_event(engine, running):
     """It says that the dead one lives and that the new one does not: an inspect decides."""
     toggle(engine)

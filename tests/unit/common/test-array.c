@@ -45,6 +45,27 @@ static void test_lower_bound(void **state _unused_) {
         assert_int_equal(array_lower_bound(&cases[0].key, NULL, 0, sizeof(*items), compare), 0);
 }
 
+static unsigned compared;
+
+static int compare_counted(const void *a, const void *b) {
+        compared++;
+        return compare(a, b);
+}
+
+static void test_sort(void **state _unused_) {
+        int items[] = { 5, 1, 9, 3, 7, 3, 0, 9 };
+
+        array_sort(items, ELEMENTSOF(items), sizeof(*items), compare_counted);
+        for (size_t i = 1; i < ELEMENTSOF(items); i++)
+                assert_true(items[i - 1] <= items[i]);
+        compared = 0;
+        array_sort(items, ELEMENTSOF(items), sizeof(*items), compare_counted);
+        assert_int_equal(compared, ELEMENTSOF(items) - 1);
+        array_sort(NULL, 0, sizeof(*items), compare_counted);
+        array_sort(items, 1, sizeof(*items), compare_counted);
+        assert_int_equal(compared, ELEMENTSOF(items) - 1);
+}
+
 static void test_too_large(void **state _unused_) {
         _cleanup_free_ int *items = NULL;
         size_t capacity = 0;
@@ -58,6 +79,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_sorted_inserts),
                 cmocka_unit_test(test_lower_bound),
+                cmocka_unit_test(test_sort),
                 cmocka_unit_test(test_too_large),
         };
 

@@ -97,7 +97,10 @@ static void test_tried_again(void **state _unused_) {
         Container *late = of_image("a", "81"), *taken;
 
         assert_false(images_try_again(images, "a"));
+        assert_false(images_is_awaited(images, "a"));
         assert_int_equal(images_park(images, of_image("a", "80")), 1);
+        assert_true(images_is_awaited(images, "a"));
+        assert_false(images_is_awaited(images, "b"));
         for (unsigned i = 1; i < IMAGE_ATTEMPTS; i++) {
                 assert_false(images_try_again(images, "b"));
                 assert_true(images_try_again(images, "a"));

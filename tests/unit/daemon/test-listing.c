@@ -130,6 +130,28 @@ static void test_first(void **state) {
         expect_asked(fixture, "1 2");
 }
 
+/* It went while the first list came, which is older and has it: nothing but asking once more tells which is true. */
+static void test_gone_while_the_first_comes(void **state) {
+        Fixture *fixture = *state;
+
+        add(fixture, 1);
+        listing_doubt(fixture->listing, id_of(1));
+        listing_abandon(fixture->listing);
+        listing_doubt(fixture->listing, id_of(2));
+        add(fixture, 1);
+        add(fixture, 2);
+        add(fixture, 3);
+        listing_doubt(fixture->listing, id_of(3));
+        assert_int_equal(listing_finish(fixture->listing), 1);
+        assert_int_equal(count(fixture), 3);
+        expect_asked(fixture, "2 3");
+        listing_doubt(fixture->listing, id_of(1)); /* the model knows better by now */
+        for (unsigned i = 1; i <= 3; i++)
+                add(fixture, i);
+        assert_int_equal(listing_finish(fixture->listing), 0);
+        expect_asked(fixture, "");
+}
+
 /* An event came before the first list, or while it was read: what Docker said then is the newer. */
 static void test_first_meets_records(void **state) {
         Fixture *fixture = *state;
@@ -307,6 +329,7 @@ int main(void) {
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         const struct CMUnitTest tests[] = {
                 test(test_first),
+                test(test_gone_while_the_first_comes),
                 test(test_first_meets_records),
                 test(test_first_breaks_off),
                 test(test_differences),

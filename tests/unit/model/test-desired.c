@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "common/array.h"
 #include "daemon/model/arbiter.h"
 #include "daemon/model/desired.h"
+#include "daemon/model/exposure.h"
 #include "tests/cmocka.h"
 #include "tests/unit/model/builder.h"
 
@@ -240,6 +242,46 @@ static void test_balance(void **state _unused_) {
         assert_int_equal(nth(&scene, ELEMENT_BACKEND, 1)->target_port, 8080);
 }
 
+static void append_exposures(Exposures *all, const Record *record) {
+        for (size_t i = 0; i < record->n_claims; i++) {
+                Exposures some;
+
+                assert_int_equal(exposures_of_claim(record, &record->claims[i], &some), 0);
+                assert_int_equal(array_reserve(&all->items, &all->capacity, all->count + some.count, sizeof(*all->items)), 0);
+                memcpy(all->items + all->count, some.items, some.count * sizeof(*some.items));
+                all->count += some.count;
+                exposures_done(&some);
+        }
+}
+
+/* What a claim says that it makes is what the elements of all of them make. */
+static void test_exposures_of_claims(void **state _unused_) {
+        static const char *const exposes[] = {
+                "80,8080:81/udp,90-99/tcp,8000-8010:9000-9010",
+                "[::]:80:80,0.0.0.0:81:81,127.0.0.1:82:8082,[2001:db8::1]:8000-8002:9000-9002",
+                "192.0.2.1:90-99:90-99/udp,80x,22",
+        };
+
+        for (unsigned balance = 0; balance < 2; balance++)
+                for (size_t i = 0; i < ELEMENTSOF(exposes); i++) {
+                        _cleanup_(scene_done) Scene scene = {};
+                        Container *container = build_on_bridge(2, exposes[i]);
+                        Exposures claimed = {}, made;
+
+                        if (balance)
+                                build_label(container, "calico.expose.mode", "balance");
+                        scene_make(&scene, container);
+                        scene_desire(&scene);
+                        append_exposures(&claimed, scene.records[0]);
+                        assert_int_equal(exposures_of_elements(&scene.desired.elements, &made), 0);
+                        assert_int_equal(claimed.count, made.count);
+                        assert_true(made.count > 2);
+                        assert_true(exposures_include(&claimed, &made));
+                        exposures_done(&made);
+                        exposures_done(&claimed);
+                }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_one_port),
@@ -253,6 +295,7 @@ int main(void) {
                 cmocka_unit_test(test_networks_merge),
                 cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_balance),
+                cmocka_unit_test(test_exposures_of_claims),
         };
 
         return cmocka_run_group_tests_name("desired", tests, NULL, NULL);
