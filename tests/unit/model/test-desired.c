@@ -248,8 +248,8 @@ static void append_exposures(Exposures *all, const Record *record) {
 
                 assert_int_equal(exposures_of_claim(record, &record->claims[i], &some), 0);
                 assert_int_equal(array_reserve(&all->items, &all->capacity, all->count + some.count, sizeof(*all->items)), 0);
-                memcpy(all->items + all->count, some.items, some.count * sizeof(*some.items));
-                all->count += some.count;
+                for (size_t k = 0; k < some.count; k++)
+                        all->items[all->count++] = some.items[k];
                 exposures_done(&some);
         }
 }
