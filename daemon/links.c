@@ -170,15 +170,12 @@ void links_forget_departed(Model *model, Paths *paths) {
 }
 
 int links_adopt_hairpin_ports(Model *model, Paths *paths) {
-        Elements actual;
-        int r = model_copy_actual(model, &actual);
+        const Elements *actual = model_read_elements(model);
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < actual.count && r >= 0; i++)
-                if (actual.items[i].kind == ELEMENT_HAIRPIN_PORT && paths_link_exists(paths, actual.items[i].name))
-                        r = model_add_hairpin_port(model, actual.items[i].name);
-        elements_done(&actual);
+        for (size_t i = 0; i < actual->count && r >= 0; i++)
+                if (actual->items[i].kind == ELEMENT_HAIRPIN_PORT && paths_link_exists(paths, actual->items[i].name))
+                        r = model_add_hairpin_port(model, actual->items[i].name);
         return r;
 }
 

@@ -92,15 +92,11 @@ int withdraw_left(int stored_fd) {
 
 static int remember_left(void) {
         Remains remains = {};
-        Elements actual = {};
         int r;
 
         r = remains_look(&remains, -1);
-        if (r >= 0)
-                r = model_copy_actual(remains.model, &actual);
         if (r >= 0 && remains.table != TABLE_ABSENT)
-                r = left_save(LEFT_PATH, &actual);
-        elements_done(&actual);
+                r = left_save(LEFT_PATH, model_read_elements(remains.model));
         remains_done(&remains);
         return complain(r);
 }

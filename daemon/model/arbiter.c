@@ -62,7 +62,7 @@ static int find_duplicate_addresses(Record *const *records, size_t n_records) {
                 return -ENOMEM;
         for (size_t i = 0; i < n_records; i++)
                 n += record_address_uses(records[i], uses + n);
-        qsort(uses, n, sizeof(*uses), address_use_compare_all);
+        array_sort(uses, n, sizeof(*uses), address_use_compare_all);
         for (size_t i = 1; i < n; i++) {
                 if (address_use_compare(&uses[i - 1], &uses[i]) != 0)
                         continue;
@@ -146,7 +146,7 @@ static ClaimReason find_obstacle(const Candidate *candidate, const Candidate *ho
 
 /* Of several who are in the way the oldest is named, whoever held what before: the next decision says the same. */
 static void name_obstacles(Candidate *cluster, size_t n, size_t n_holders) {
-        qsort(cluster, n_holders, sizeof(*cluster), compare_age);
+        array_sort(cluster, n_holders, sizeof(*cluster), compare_age);
         for (size_t i = n_holders; i < n; i++) {
                 Claim *claim = cluster[i].claim;
 
@@ -161,7 +161,7 @@ static void cluster_decide(Candidate *cluster, size_t n) {
 
         if (n == 1)
                 return;
-        qsort(cluster, n, sizeof(*cluster), compare_precedence);
+        array_sort(cluster, n, sizeof(*cluster), compare_precedence);
         for (size_t i = 0; i < n; i++) {
                 const Candidate candidate = cluster[i];
                 const Record *other;
@@ -274,7 +274,7 @@ int arbiter_decide(Record *const *records, size_t n_records, const HostPort *hos
         if (r < 0)
                 return r;
 
-        qsort(candidates, n, sizeof(*candidates), compare_ports);
+        array_sort(candidates, n, sizeof(*candidates), compare_ports);
         candidates_decide(candidates, n);
 
         for (size_t i = 0; i < n_records; i++)

@@ -82,8 +82,7 @@ static int scope_touched(Model *model) {
                 scope_add(&collector, model->touched.items[i]);
         for (size_t i = 0; i < scope->count; i++)
                 visit_neighbours(&collector, scope->items[i]);
-        if (scope->count > 1)
-                qsort(scope->items, scope->count, sizeof(Record *), compare_records);
+        array_sort(scope->items, scope->count, sizeof(Record *), compare_records);
         return collector.error;
 }
 

@@ -145,12 +145,12 @@ int elements_append_all(Elements *to, const Elements *from) {
         return 0;
 }
 
-static int compare_for_qsort(const void *a, const void *b) {
+static int compare_elements(const void *a, const void *b) {
         return element_compare(a, b);
 }
 
 void elements_sort(Elements *elements) {
-        array_sort(elements->items, elements->count, sizeof(*elements->items), compare_for_qsort);
+        array_sort(elements->items, elements->count, sizeof(*elements->items), compare_elements);
 }
 
 void elements_done(Elements *elements) {

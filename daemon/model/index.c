@@ -169,10 +169,8 @@ int index_build(Index *index, Record *const *records, size_t n_records) {
                 return r;
         for (size_t i = 0; i < n_records; i++)
                 append(index, records[i]);
-        if (index->n_ports > 1)
-                qsort(index->ports, index->n_ports, sizeof(*index->ports), compare_ports);
-        if (index->n_addresses > 1)
-                qsort(index->addresses, index->n_addresses, sizeof(*index->addresses), compare_addresses);
+        array_sort(index->ports, index->n_ports, sizeof(*index->ports), compare_ports);
+        array_sort(index->addresses, index->n_addresses, sizeof(*index->addresses), compare_addresses);
         return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/hash.h"
 #include "common/macros.h"
 #include "daemon/model/entry.h"
@@ -65,7 +66,7 @@ const char *limits_parse_from(Limits *limits, const char *value) {
                         return "networks between commas, as 192.0.2.0/24,2001:db8::/32";
                 n++;
         }
-        qsort(from, n, sizeof(*from), compare_prefixes);
+        array_sort(from, n, sizeof(*from), compare_prefixes);
         for (size_t i = 0; i < n; i++) /* sorted: who contains another stands before it */
                 if (kept == 0 || !prefix_contains(&from[kept - 1], &from[i].address))
                         from[kept++] = from[i];
@@ -90,7 +91,7 @@ int limits_set_interfaces(Limits *limits, char *const *interfaces, size_t n_inte
         }
         if (!set.interfaces)
                 return -ENOMEM;
-        qsort(set.interfaces, set.n_interfaces, sizeof(*set.interfaces), compare_names);
+        array_sort(set.interfaces, set.n_interfaces, sizeof(*set.interfaces), compare_names);
         limits->from = NULL;
         limits_done(limits);
         *limits = set;

@@ -76,6 +76,11 @@ static int compare_id(const void *key, const void *item) {
 static bool locate(const Model *model, const char *id, size_t *ret_at) {
         const RecordArray *records = &model->records;
 
+        /* The rows of a list are put in order, and each is looked for right after. */
+        if (records->count > 0 && compare_id(id, &records->items[records->count - 1]) == 0) {
+                *ret_at = records->count - 1;
+                return true;
+        }
         *ret_at = array_lower_bound(id, records->items, records->count, sizeof(*records->items), compare_id);
         return *ret_at < records->count && compare_id(id, &records->items[*ret_at]) == 0;
 }
@@ -173,8 +178,7 @@ static void touch_newcomers(Model *model) {
 }
 
 void model_set_host_ports(Model *model, HostPort *ports, size_t n_ports) {
-        if (n_ports > 1)
-                qsort(ports, n_ports, sizeof(*ports), compare_host_ports);
+        array_sort(ports, n_ports, sizeof(*ports), compare_host_ports);
         if (!host_ports_are(model, ports, n_ports))
                 touch_newcomers(model);
         free(model->host_ports);
@@ -393,6 +397,10 @@ static int collect_actual(const Model *model, Elements *to) {
                 if (model->shares.items[i]->present)
                         r = elements_append(to, &model->shares.items[i]->element);
         return r < 0 ? r : elements_append_all(to, &model->withdrawn);
+}
+
+const Elements *model_read_elements(const Model *model) {
+        return &model->actual;
 }
 
 int model_copy_actual(const Model *model, Elements *ret) {

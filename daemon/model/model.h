@@ -69,6 +69,8 @@ bool model_attach(Model *model);
 
 /* What the kernel holds now, sorted; copied. Returns 0 or -ENOMEM. */
 int model_set_actual(Model *model, const Elements *actual);
+/* The same, until a decision about it was carried out; then nothing. Valid until model_set_actual() or model_commit(). */
+const Elements *model_read_elements(const Model *model);
 /* What it holds, as it was set or carried out since, sorted; the names stay the model's. Returns 0 or -ENOMEM. */
 int model_copy_actual(const Model *model, Elements *ret);
 /* element: of a kind that several records may need. */

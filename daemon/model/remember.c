@@ -87,8 +87,7 @@ int remember_addresses(Record *const *records, size_t n_records, const Elements 
         for (size_t i = 0; i < n_records; i++)
                 if (record_is_lost(records[i]))
                         lost[n++] = records[i];
-        if (n > 1)
-                qsort(lost, n, sizeof(Record *), compare_age);
+        array_sort(lost, n, sizeof(Record *), compare_age);
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = remember(records, n_records, lost[i], elements, actual, attachments);
         return r;

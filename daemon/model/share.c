@@ -122,8 +122,7 @@ static int compare_pointers(const void *a, const void *b) {
 int shares_append_touched(const Shares *shares, Elements *before, Elements *after) {
         int r = 0;
 
-        if (shares->n_touched > 1)
-                qsort(shares->touched, shares->n_touched, sizeof(Share *), compare_pointers);
+        array_sort(shares->touched, shares->n_touched, sizeof(Share *), compare_pointers);
         for (size_t i = 0; i < shares->n_touched && r >= 0; i++) {
                 const Share *share = shares->touched[i];
 
