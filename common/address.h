@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <endian.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,12 +46,23 @@ int prefix_parse(const char *text, Prefix *ret);
 
 /* Total order: family, then bytes. */
 static inline int address_compare(const Address *a, const Address *b) {
-        return memcmp(a, b, sizeof(*a));
+        uint64_t x[2], y[2];
+
+        if (a->family != b->family)
+                return a->family < b->family ? -1 : 1;
+        memcpy(x, a->bytes, sizeof(x));
+        memcpy(y, b->bytes, sizeof(y));
+        for (size_t i = 0; i < 2; i++)
+                if (x[i] != y[i])
+                        return be64toh(x[i]) < be64toh(y[i]) ? -1 : 1;
+        return 0;
 }
 
 /* Total order: the address, then the length. */
 static inline int prefix_compare(const Prefix *a, const Prefix *b) {
-        return memcmp(a, b, sizeof(*a));
+        int r = address_compare(&a->address, &b->address);
+
+        return r != 0 ? r : (int) a->length - (int) b->length;
 }
 
 bool prefix_contains(const Prefix *prefix, const Address *address);
