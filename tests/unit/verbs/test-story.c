@@ -160,8 +160,8 @@ static void test_every_reason_has_a_remedy(void **state _unused_) {
 
         test_survey_add(test, build_on_bridge(1, "80"));
         record = model_records(test->survey.model, &(size_t) { 0 })[0];
-        for (ClaimReason reason = REASON_NONE + 1; reason < _CLAIM_REASON_MAX; reason++) {
-                const Claim claim = { .reason = reason };
+        for (unsigned reason = REASON_NONE + 1; reason < _CLAIM_REASON_MAX; reason++) {
+                const Claim claim = { .reason = (ClaimReason) reason };
 
                 remedy_format(&test->survey, record, &claim, &(ClaimFacts) {}, buffer);
                 assert_non_null(strstr(buffer, "c1"));
