@@ -55,6 +55,7 @@ static void tell(Lister *lister, const HttpResult *result) {
                 notices_list_failed(lister->link->notices, result->error, result->reason);
                 return;
         }
+        lister->listed = true;
         take_list(lister, &list);
         notices_listed(lister->link->notices, &list);
 }
@@ -85,6 +86,7 @@ int lister_start(Lister *lister) {
                          &(HttpOptions) {
                                  .path = path,
                                  .timeout = lister->link->times.list,
+                                 .in_one_go = !lister->listed,
                                  .body = on_body,
                                  .done = on_done,
                                  .userdata = lister,

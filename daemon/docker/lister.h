@@ -13,9 +13,11 @@ typedef struct Lister {
         DockerPorts ports;
         bool truncated;
         bool again;
+        bool listed; /* one was read whole */
 } Lister;
 
-/* A long list is read when nothing else is to be done: what is decided goes to the kernel before. */
+/* A long list is read when nothing else is to be done: what is decided goes to the kernel before. Until the first one is
+ * there, nothing can be decided: so that is read in one go. */
 #define LISTER_PRIORITY (SD_EVENT_PRIORITY_IDLE + 50)
 
 /* See docker_client_list(). The link has an Http of that priority for it. */

@@ -387,7 +387,7 @@ static int on_resume(_unused_ sd_event_source *source, void *userdata) {
 }
 
 static bool request_may_pause(HttpRequest *request) {
-        if (request->http->priority == 0)
+        if (request->http->priority == 0 || request->options.in_one_go)
                 return true;
         return sd_event_add_defer(request->http->event, &request->resume, on_resume, request) >= 0 &&
                sd_event_source_set_priority(request->resume, request->http->priority) >= 0 &&

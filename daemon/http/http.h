@@ -48,6 +48,7 @@ typedef struct HttpOptions {
         const char *filters; /* NULL, or JSON for the query's last parameter of that name, which is encoded here */
         uint64_t timeout;    /* microseconds for the whole, 0: for ever; to connect alone never takes over 5 s */
         bool fresh;          /* on a connection of its own, which is not kept */
+        bool in_one_go;      /* without the pauses that its Http's priority would bring: some 10 ms for each MB */
 
         /* These two are called in the middle of libcurl's work: no function of this header may be called there.
          * head (may be NULL): the header of an answer of success is complete. body: the next bytes of such an
