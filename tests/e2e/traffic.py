@@ -58,6 +58,9 @@ def spread(protocol, address, port, count):
 def stream_one(address, port, report):
     try:
         connection = socket.create_connection((address, int(port)), STREAM_TIMEOUT)
+    except ConnectionResetError:  # before the handshake was over it would be ECONNREFUSED: this one was made
+        report("ended: no answer")
+        return
     except OSError as error:
         report(f"refused: {error}")
         return
