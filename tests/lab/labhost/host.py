@@ -217,12 +217,16 @@ def start(base, directory, fields, binds):
 
 
 def await_init(launcher, directory):
-    """The host's first process: the only child of the only child (unshare) of what runs it."""
+    """The host's first process: the only child of the only child (unshare) of what runs it.
+
+    After a reboot the last one may still be there, ended.
+    """
     def init():
         if not record.alive(launcher):
             raise LabError(f"the host did not start: {console_log(directory)}")
-        found = [child for parent in children(launcher[0]) for child in children(parent)]
-        return found and record.identity(found[0])
+        found = [record.identity(child)
+                 for parent in children(launcher[0]) for child in children(parent)]
+        return next(filter(record.alive, found), None)
     return wait_until(init, 10, "the host has a first process")
 
 
