@@ -398,6 +398,18 @@ static void a_link_that_went_is_told(void **state) {
         loop_until(fixture->event, gone_seen, fixture);
 }
 
+/* Into so small a buffer it may not fit, if the kernel has something else to say just then: all is looked at once more. */
+static bool late_route_or_all_seen(void *userdata) {
+        static const char *const either[] = { "10.91.0.0/24", "-/0" };
+
+        for (size_t i = 0; i < ELEMENTSOF(either); i++) {
+                awaited = either[i];
+                if (route_seen(userdata))
+                        return true;
+        }
+        return false;
+}
+
 static void lost_messages_make_all_looked_at_again(void **state) {
         Fixture *fixture = *state;
 
@@ -408,7 +420,7 @@ static void lost_messages_make_all_looked_at_again(void **state) {
         loop_settle(fixture->event);
         fixture->seen.n_routes = 0;
         netns_run("ip route add 10.91.0.0/24 dev cali0");
-        await_route(fixture, "10.91.0.0/24");
+        loop_until(fixture->event, late_route_or_all_seen, fixture);
 }
 
 static void many_messages_do_not_hold_the_loop(void **state) {
