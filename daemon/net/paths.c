@@ -29,6 +29,7 @@ struct Paths {
         Netlink requests;
         int monitor;
         sd_event_source *monitor_source;
+        bool lost; /* notifications, since there were none left to be read */
         sd_event_source *wishes_source;
         sd_event_source *retry_source;
         Hairpins hairpins;
@@ -177,28 +178,36 @@ static void paths_on_message(Paths *paths, const struct nlmsghdr *message) {
         }
 }
 
+/* After a loss the kernel says nothing of further ones until all is read (NETLINK_S_CONGESTED in af_netlink.c): what is
+ * looked at before that may change again unheard. */
+static void paths_on_all_read(Paths *paths) {
+        if (!paths->lost)
+                return;
+        paths->lost = false;
+        paths_resync(paths);
+}
+
 static int paths_on_monitor(_unused_ sd_event_source *source, int fd, _unused_ uint32_t events, void *userdata) {
         _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER_SIZE];
         Paths *paths = userdata;
-        bool lost = false;
 
         for (unsigned i = 0; i < NOTIFICATIONS_AT_ONCE_MAX; i++) {
                 const struct nlmsghdr *message = (const struct nlmsghdr *) buffer;
                 ssize_t size = netlink_receive(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
                 size_t left = (size_t) size;
 
-                if (size == -EAGAIN)
+                if (size == -EAGAIN) {
+                        paths_on_all_read(paths);
                         break;
+                }
                 /* Whatever the error, it is not known what it took along. */
                 if (size < 0) {
-                        lost = true;
+                        paths->lost = true;
                         continue;
                 }
                 for (; message_is_whole(message, left); message = message_next(message, &left))
                         paths_on_message(paths, message);
         }
-        if (lost)
-                paths_resync(paths);
         return 0;
 }
 

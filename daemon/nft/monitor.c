@@ -23,6 +23,7 @@ enum {
 
 struct NftMonitor {
         int fd;
+        bool lost; /* notifications, since there were none left to be read */
         char buffer[NFNL_BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
@@ -124,6 +125,14 @@ void monitor_take_datagram(const void *datagram, size_t size, uint32_t own_port,
                         take_message(message, changes);
 }
 
+/* After a loss the kernel says nothing of further ones until all is read (NETLINK_S_CONGESTED in af_netlink.c): what is
+ * read before that may change again unheard. */
+static void monitor_tell_lost(NftMonitor *monitor, NftChanges *changes) {
+        if (monitor->lost)
+                *changes = (NftChanges) { .table = true, .docker_user = { true, true } };
+        monitor->lost = false;
+}
+
 int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret) {
         uint32_t own_port = own ? nft_socket_port(own) : 0;
         NftChanges changes = {};
@@ -131,10 +140,12 @@ int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret)
         for (int i = 0; i < DATAGRAMS_MAX; i++) {
                 ssize_t size = nfnl_receive(monitor->fd, monitor->buffer, sizeof(monitor->buffer));
 
-                if (size == -EAGAIN)
+                if (size == -EAGAIN) {
+                        monitor_tell_lost(monitor, &changes);
                         break;
+                }
                 if (size == -ENOBUFS || size == -EMSGSIZE)
-                        changes = (NftChanges) { .table = true, .docker_user = { true, true } };
+                        monitor->lost = true;
                 else if (size < 0)
                         return (int) size;
                 else

@@ -115,10 +115,8 @@ static int find_monitor(void) {
         return -1;
 }
 
-void netns_deafen_monitor(void) {
-        const int tiny = 1;
-
-        assert_return_code(setsockopt(find_monitor(), SOL_SOCKET, SO_RCVBUF, &tiny, sizeof(tiny)), errno);
+void netns_limit_monitor(int size) {
+        assert_return_code(setsockopt(find_monitor(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), errno);
 }
 
 uint64_t now_usec(void) {

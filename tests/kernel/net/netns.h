@@ -26,8 +26,8 @@ void netns_run_in(int netns, const char *format, ...) _printf_(2, 3);
 void netns_await(const char *command);
 /* Moves an interface into that namespace. */
 void netns_give(int netns, const char *ifname);
-/* Leaves the process's netlink monitor hardly any room: what comes faster than it is read is lost. */
-void netns_deafen_monitor(void);
+/* Leaves the process's netlink monitor so many bytes of room (SO_RCVBUF): what comes faster than it is read is lost. */
+void netns_limit_monitor(int size);
 /* Writes a file below /proc/sys of the current namespace. */
 void netns_sysctl(const char *path, const char *value);
 

@@ -413,7 +413,7 @@ static bool late_route_or_all_seen(void *userdata) {
 static void lost_messages_make_all_looked_at_again(void **state) {
         Fixture *fixture = *state;
 
-        netns_deafen_monitor();
+        netns_limit_monitor(1);
         netns_run("for i in $(seq 1 50); do echo route add 10.90.$i.0/24 dev cali0; done | ip -b -");
         await_route(fixture, "-/0");
         /* And it goes on. */
@@ -421,6 +421,22 @@ static void lost_messages_make_all_looked_at_again(void **state) {
         fixture->seen.n_routes = 0;
         netns_run("ip route add 10.91.0.0/24 dev cali0");
         loop_until(fixture->event, late_route_or_all_seen, fixture);
+}
+
+/* With more in the queue than is read in one go: what changes before the rest is read is lost without a further word. */
+static void what_is_lost_behind_a_loss_is_looked_at_too(void **state) {
+        Fixture *fixture = *state;
+
+        netns_limit_monitor(200000);
+        netns_run("for i in $(seq 1 250); do for j in 1 2 3 4 5 6 7 8; do"
+                  " echo route add 10.$((100 + j)).$i.0/24 dev cali0; done; done | ip -b -");
+        while (fixture->seen.n_routes == 0)
+                assert_true(sd_event_run(fixture->event, 0) > 0);
+        netns_run("ip route add 10.91.0.0/24 dev cali0");
+        do {
+                fixture->seen.n_routes = 0;
+                assert_true(sd_event_run(fixture->event, 0) > 0);
+        } while (!late_route_or_all_seen(fixture));
 }
 
 static void many_messages_do_not_hold_the_loop(void **state) {
@@ -485,6 +501,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(routes_that_go_with_their_interface_are_told, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_link_that_went_is_told, setup, teardown),
                 cmocka_unit_test_setup_teardown(lost_messages_make_all_looked_at_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_lost_behind_a_loss_is_looked_at_too, setup, teardown),
                 cmocka_unit_test_setup_teardown(many_messages_do_not_hold_the_loop, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_reader_answers_and_wishes_nothing, setup, teardown),
                 cmocka_unit_test(is_freed_half_made),
