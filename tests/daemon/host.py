@@ -52,7 +52,7 @@ class Host(Supervisor):
                 raise AssertionError(f"after {deadline:g} s the table is wrong:\n"
                                      + "\n".join(differences))
             time.sleep(INTERVAL)
-        wait_until(lambda: not self.remembers_withdrawn(), FLOWS, "no old flow is left")
+        wait_until(lambda: not self.remembers_withdrawn(), max(FLOWS, deadline), "no old flow is left")
 
     def remembers_withdrawn(self):
         table = self.table()

@@ -20,8 +20,9 @@ ANSWERS = {
 }
 SLOW = ("none", "cut")
 REQUESTS = {"no buffers": errno.ENOBUFS, "interrupted": errno.EINTR, "again": errno.EAGAIN}
-# A second for an answer that does not come, one until it is tried again, and some to do it.
-AFTER_SILENCE = 5
+# Five seconds for a part of connection tracking that does not come (other answers: one), one until it is tried again,
+# and some to do it.
+AFTER_SILENCE = 9
 
 
 @pytest.fixture
