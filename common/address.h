@@ -34,6 +34,11 @@ static inline size_t address_size(uint8_t family) {
         return family == AF_INET ? 4 : family == AF_INET6 ? 16 : 0;
 }
 
+/* The address alone: all of its bits count. */
+static inline Prefix prefix_of_address(const Address *address) {
+        return (Prefix) { *address, (uint8_t) (address_size(address->family) * 8) };
+}
+
 /* From what the kernel gives: address_size(family) bytes in network byte order. */
 Address address_from_bytes(uint8_t family, const void *bytes);
 

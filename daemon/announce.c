@@ -39,8 +39,8 @@ typedef struct ClaimText {
 
 static void addresses_format(const Entry *entry, const Address *v4, const Address *v6, char *buffer, size_t size) {
         char text4[ADDRESS_TEXT_SIZE], text6[ADDRESS_TEXT_SIZE];
-        bool use4 = address_is_set(v4) && entry->family != AF_INET6;
-        bool use6 = address_is_set(v6) && entry->family != AF_INET;
+        bool use4 = address_is_set(v4) && entry_has_family(entry, AF_INET);
+        bool use6 = address_is_set(v6) && entry_has_family(entry, AF_INET6);
 
         snprintf(buffer, size, "%s%s%s", use4 ? address_format(v4, text4) : "", use4 && use6 ? " " : "",
                  use6 ? address_format(v6, text6) : "");

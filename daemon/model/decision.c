@@ -54,7 +54,7 @@ static void scope_add(void *userdata, Record *record) {
 }
 
 static void visit_address(Collector *collector, const Address *address) {
-        const Prefix prefix = { *address, (uint8_t) (address_size(address->family) * 8) };
+        const Prefix prefix = prefix_of_address(address);
 
         if (address_is_set(address))
                 index_visit_addresses(&collector->model->index, &prefix, scope_add, collector);
@@ -183,7 +183,7 @@ static int carry_balances(Model *model, Desired *balances) {
         for (size_t i = 0; i < balances->elements.count && r >= 0; i++) {
                 const Element *element = &balances->elements.items[i];
                 const Address *address = owner_address(&balances->elements, element);
-                const Prefix prefix = { *address, (uint8_t) (address_size(address->family) * 8) };
+                const Prefix prefix = prefix_of_address(address);
                 Owner owner = { .decision = &model->decision };
 
                 index_visit_addresses(&model->index, &prefix, find_owner, &owner);

@@ -167,8 +167,7 @@ static void add_address(Desired *desired, const Record *record, const Address *a
         for (size_t i = 0; i < record->n_claims; i++) {
                 const Claim *claim = &record->claims[i];
 
-                if (claim->state != CLAIM_EXPOSED ||
-                    (claim->entry.family != AF_UNSPEC && claim->entry.family != address->family))
+                if (claim->state != CLAIM_EXPOSED || !entry_has_family(&claim->entry, address->family))
                         continue;
                 used = true;
                 add_claim(desired, record, &claim->entry, address, profile, limit, error);

@@ -62,9 +62,11 @@ const char *entry_format_host(const Entry *entry, char buffer[static ENTRY_HOST_
 
 /* The host addresses that the entry means, in one family: length 0 for all. */
 static inline Prefix entry_host_prefix(const Entry *entry, uint8_t family) {
-        return address_is_set(&entry->host)
-                       ? (Prefix) { entry->host, (uint8_t) (address_size(entry->host.family) * 8) }
-                       : (Prefix) { { .family = family }, 0 };
+        return address_is_set(&entry->host) ? prefix_of_address(&entry->host) : (Prefix) { { .family = family }, 0 };
+}
+
+static inline bool entry_has_family(const Entry *entry, uint8_t family) {
+        return entry->family == AF_UNSPEC || entry->family == family;
 }
 
 static inline unsigned port_range_count(PortRange range) {

@@ -29,7 +29,7 @@ static Exposure exposure_of(const Element *element) {
         if (element->kind == ELEMENT_DNAT)
                 exposure.destination = (Prefix) { { .family = element->family }, 0 };
         else if (element->kind == ELEMENT_DNAT_HOST)
-                exposure.destination = (Prefix) { element->address, (uint8_t) (address_size(element->family) * 8) };
+                exposure.destination = prefix_of_address(&element->address);
         return exposure;
 }
 
@@ -117,8 +117,7 @@ static int append_claim(Exposures *exposures, const Entry *entry, const Address 
 }
 
 static bool claim_wants(const Claim *claim, const Address *container) {
-        return !claim->refused && address_is_set(container) &&
-               (claim->entry.family == AF_UNSPEC || claim->entry.family == container->family);
+        return !claim->refused && address_is_set(container) && entry_has_family(&claim->entry, container->family);
 }
 
 int exposures_of_claim(const Record *record, const Claim *claim, Exposures *ret) {

@@ -15,8 +15,7 @@ static bool entry_made(const Entry *entry, const Exposure *exposure) {
         const Prefix *destination = &exposure->destination;
 
         if (exposure->protocol != entry->protocol || exposure->ports.first < entry->host_ports.first ||
-            exposure->ports.last > entry->host_ports.last ||
-            (entry->family != AF_UNSPEC && entry->family != exposure->family))
+            exposure->ports.last > entry->host_ports.last || !entry_has_family(entry, exposure->family))
                 return false;
         if (address_is_set(&entry->host) ? address_compare(&destination->address, &entry->host) != 0
                                          : destination->length != 0)

@@ -50,7 +50,7 @@ void model_visit_addresses(Model *model, const Prefix *prefix, void (*visit)(voi
 }
 
 static void touch_address(Model *model, const Address *address) {
-        const Prefix prefix = { *address, (uint8_t) (address_size(address->family) * 8) };
+        const Prefix prefix = prefix_of_address(address);
 
         if (address_is_set(address))
                 index_visit_addresses(&model->index, &prefix, touch, model);

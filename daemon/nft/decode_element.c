@@ -28,9 +28,7 @@ static Prefix read_host_or_all(uint8_t family, const uint8_t *bytes) {
         const Prefix all = { { .family = family }, 0 };
         Address address = address_from_bytes(family, bytes);
 
-        return address_compare(&address, &all.address) == 0
-                       ? all
-                       : (Prefix) { address, (uint8_t) (address_size(family) * 8) };
+        return address_compare(&address, &all.address) == 0 ? all : prefix_of_address(&address);
 }
 
 static const char *read_interface(const uint8_t *bytes, char text[static OBJECT_NAME_SIZE]) {

@@ -39,6 +39,6 @@ const char *words_escape(const char *text, char *buffer, size_t size) {
 
 void words_claim_addresses(const Record *record, const Claim *claim, const Address **ret_ipv4,
                            const Address **ret_ipv6) {
-        *ret_ipv4 = address_is_set(&record->ipv4) && claim->entry.family != AF_INET6 ? &record->ipv4 : NULL;
-        *ret_ipv6 = address_is_set(&record->ipv6) && claim->entry.family != AF_INET ? &record->ipv6 : NULL;
+        *ret_ipv4 = address_is_set(&record->ipv4) && entry_has_family(&claim->entry, AF_INET) ? &record->ipv4 : NULL;
+        *ret_ipv6 = address_is_set(&record->ipv6) && entry_has_family(&claim->entry, AF_INET6) ? &record->ipv6 : NULL;
 }
