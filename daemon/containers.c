@@ -157,20 +157,21 @@ static void containers_forget(Containers *containers, const char *id) {
 
 /* The container is handed over; its labels are marked. A list need not say how healthy it is. */
 static void containers_put(Containers *containers, Container *container) {
-        Record *record = model_find(containers->model, container->id);
         char id[CONTAINER_ID_SIZE + 1];
+        Record *record;
         int r;
 
-        if (record)
-                record->doubted = false;
         strcpy(id, container->id);
         r = model_put(containers->model, container);
+        record = model_find(containers->model, id);
+        if (record)
+                record->doubted = false;
         latency_know(&containers->latency, id, r > 0);
         if (r < 0)
                 containers_lose(containers);
         else if (r > 0)
                 containers_changed(containers);
-        if (r > 0 && model_find(containers->model, id)->waiting == REASON_HEALTH_UNKNOWN)
+        if (r > 0 && record->waiting == REASON_HEALTH_UNKNOWN)
                 containers_inspect(containers, id);
 }
 

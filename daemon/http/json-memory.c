@@ -3,6 +3,8 @@
 
 #include <cjson/cJSON.h>
 #include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 /* cJSON asks for each value and each string of a tree by itself, some 80 times for a row of Docker's list. Trees that are
  * read, looked at and freed at once, as the daemon's are, come out of one block instead; what finds no room in there
  * comes from malloc(), as all of it does where this is not called: there the sanitizers see each piece. */

@@ -272,7 +272,8 @@ def mixtures(before, after, ids, changed):
     choices = [{None, before.containers.get(id), after.containers.get(id)} for id in changed]
     others = {moment.others | published_elsewhere(moment, ids) for moment in (before, after)}
     others.add(before.others | published_elsewhere(after, ids))
-    others |= {ports - freed(before, after) for ports in others}
+    closed = freed(before, after)
+    others |= {ports - closed for ports in others}
     for chosen in itertools.product(others, *choices):
         containers = {container.id: container for container in chosen[1:] if container}
         yield State(same | containers, chosen[0])

@@ -423,13 +423,18 @@ static void lost_messages_make_all_looked_at_again(void **state) {
         loop_until(fixture->event, late_route_or_all_seen, fixture);
 }
 
+/* Eight of each. */
+static void add_many_routes(unsigned n) {
+        netns_run("for i in $(seq 1 %u); do for j in 1 2 3 4 5 6 7 8; do"
+                  " echo route add 10.$((100 + j)).$i.0/24 dev cali0; done; done | ip -b -", n);
+}
+
 /* With more in the queue than is read in one go: what changes before the rest is read is lost without a further word. */
 static void what_is_lost_behind_a_loss_is_looked_at_too(void **state) {
         Fixture *fixture = *state;
 
         netns_limit_monitor(200000);
-        netns_run("for i in $(seq 1 250); do for j in 1 2 3 4 5 6 7 8; do"
-                  " echo route add 10.$((100 + j)).$i.0/24 dev cali0; done; done | ip -b -");
+        add_many_routes(250);
         while (fixture->seen.n_routes == 0)
                 assert_true(sd_event_run(fixture->event, 0) > 0);
         netns_run("ip route add 10.91.0.0/24 dev cali0");
@@ -443,8 +448,7 @@ static void many_messages_do_not_hold_the_loop(void **state) {
         Fixture *fixture = *state;
         uint64_t longest;
 
-        netns_run("for i in $(seq 1 200); do for j in 1 2 3 4 5 6 7 8; do"
-                  " echo route add 10.$((100 + j)).$i.0/24 dev cali0; done; done | ip -b -");
+        add_many_routes(200);
         awaited = "10.108.200.0/24";
         fixture->seen.n_routes = 0;
         /* More than the test keeps: it goes by the last. */
