@@ -171,7 +171,7 @@ static void containers_put(Containers *containers, Container *container) {
                 containers_lose(containers);
         else if (r > 0)
                 containers_changed(containers);
-        if (r > 0 && record->waiting == REASON_HEALTH_UNKNOWN)
+        if (r > 0 && record && record->waiting == REASON_HEALTH_UNKNOWN)
                 containers_inspect(containers, id);
 }
 

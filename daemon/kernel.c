@@ -77,7 +77,7 @@ static int on_monitor(sd_event_source *source _unused_, int fd _unused_, uint32_
         if (r < 0) {
                 log_event(LOG_ERR, MESSAGE_KERNEL_FAILED, NULL,
                           "Cannot read nftables' notifications: %s", strerror(-r));
-                changes = (NftChanges) { .table = true, .docker_user = { true, true } };
+                changes = nft_changes_all;
         }
         take_changes(kernel, &changes);
         return 0;

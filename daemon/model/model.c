@@ -76,11 +76,6 @@ static int compare_id(const void *key, const void *item) {
 static bool locate(const Model *model, const char *id, size_t *ret_at) {
         const RecordArray *records = &model->records;
 
-        /* The rows of a list are put in order, and each is looked for right after. */
-        if (records->count > 0 && compare_id(id, &records->items[records->count - 1]) == 0) {
-                *ret_at = records->count - 1;
-                return true;
-        }
         *ret_at = array_lower_bound(id, records->items, records->count, sizeof(*records->items), compare_id);
         return *ret_at < records->count && compare_id(id, &records->items[*ret_at]) == 0;
 }

@@ -21,6 +21,8 @@ enum {
         DATAGRAMS_MAX = 4096,
 };
 
+const NftChanges nft_changes_all = { .table = true, .docker_user = { true, true } };
+
 struct NftMonitor {
         int fd;
         bool lost; /* notifications, since there were none left to be read */
@@ -129,7 +131,7 @@ void monitor_take_datagram(const void *datagram, size_t size, uint32_t own_port,
  * read before that may change again unheard. */
 static void monitor_tell_lost(NftMonitor *monitor, NftChanges *changes) {
         if (monitor->lost)
-                *changes = (NftChanges) { .table = true, .docker_user = { true, true } };
+                *changes = nft_changes_all;
         monitor->lost = false;
 }
 
@@ -178,7 +180,7 @@ int nft_monitor_resume(NftMonitor *monitor, NftSocket *own, uint32_t generation,
         if (committed) /* 0 is left out by the kernel */
                 generation = generation == UINT32_MAX ? 1 : generation + 1;
         if (nft_socket_get_generation(own, &now) < 0 || now != generation)
-                *ret = (NftChanges) { .table = true, .docker_user = { true, true } };
+                *ret = nft_changes_all;
         else
                 *ret = (NftChanges) {};
         return 0;

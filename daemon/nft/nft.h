@@ -96,12 +96,16 @@ typedef struct NftChanges {
         bool docker_user[2]; /* [0] ip, [1] ip6: chain DOCKER-USER or a rule in it was changed by somebody else */
 } NftChanges;
 
+/* What must be believed where it cannot be known. */
+extern const NftChanges nft_changes_all;
+
 int nft_monitor_new(NftMonitor **ret);
 NftMonitor *nft_monitor_free(NftMonitor *monitor);
 DEFINE_CLEANUP(NftMonitor, nft_monitor_free)
 int nft_monitor_fd(const NftMonitor *monitor);
 
-/* Reads all that waits, without blocking; changes made through `own` do not count. */
+/* Reads what waits, without blocking; changes made through `own` do not count. After a loss all may have changed, which is
+ * said once nothing waits any more. */
 int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret);
 
 /* As long as anybody listens, the kernel writes a notification for each element of a commit, which takes as long again
