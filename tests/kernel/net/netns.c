@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int netns_current(void) {
+int netns_current(void) {
         int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 
         assert_true(fd >= 0);
@@ -85,6 +85,11 @@ void netns_await(const char *command) {
                         fail_msg("not within %u s: %s", LOOP_SECONDS_MAX, command);
                 nanosleep(&pause, NULL);
         }
+}
+
+void netns_await_addresses(void) {
+        netns_await("for a in $(ip -6 -o addr show scope global | sed 's,.* inet6 \\([^/]*\\)/.*,\\1,');"
+                    " do ip -6 route show table local | grep -q \"^local $a \" || exit 1; done");
 }
 
 void netns_give(int netns, const char *ifname) {

@@ -14,6 +14,8 @@
 /* Puts the process into a fresh namespace with lo up. Exits with 77 (skipped) where that is not permitted. */
 void netns_enter_fresh(void);
 
+/* The current namespace, as a descriptor. */
+int netns_current(void);
 /* A further fresh namespace with lo up, as a descriptor; the process stays where it is. */
 int netns_new(void);
 /* Moves the process into that namespace. */
@@ -24,6 +26,9 @@ void netns_run(const char *format, ...) _printf_(1, 2);
 void netns_run_in(int netns, const char *format, ...) _printf_(2, 3);
 /* Runs it again and again until it succeeds; fails the test at the deadline. */
 void netns_await(const char *command);
+/* Waits until each global IPv6 address of the current namespace is reachable: `ip addr add` returns before the kernel
+ * has put in its local route, even with nodad (addrconf_dad_work() in net/ipv6/addrconf.c). */
+void netns_await_addresses(void);
 /* Moves an interface into that namespace. */
 void netns_give(int netns, const char *ifname);
 /* Leaves the process's netlink monitor so many bytes of room (SO_RCVBUF): what comes faster than it is read is lost. */

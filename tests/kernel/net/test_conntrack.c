@@ -80,10 +80,11 @@ static int setup(void **state) {
 
         netns_enter_fresh();
         fixture = (Fixture) { .client = netns_new(), .container = netns_new() };
-        fixture.host = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        fixture.host = netns_current();
         netns_sysctl("net/ipv4/ip_forward", "1");
         netns_sysctl("net/ipv6/conf/all/forwarding", "1");
         link_namespaces(&fixture);
+        netns_await_addresses();
         netns_run("nft '%s'", RULES);
         assert_int_equal(sd_event_new(&fixture.event), 0);
         assert_int_equal(conntrack_new(fixture.event, &handlers, &fixture, &fixture.conntrack), 0);

@@ -70,6 +70,7 @@ static void local_addresses_are_known(_unused_ void **state) {
 
         netns_run("ip link add c0 type veth peer name c1 && ip link set c0 up && ip link set c1 up && ip addr add 198.51.100.1/24 dev c0 &&"
                   " ip addr add 2001:db8:9::1/64 dev c0 nodad");
+        netns_await_addresses();
         assert_int_equal(flows_address_is_local(&own), 1);
         assert_int_equal(flows_address_is_local(&own6), 1);
         assert_int_equal(flows_address_is_local(&other), 0);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
@@ -94,7 +93,7 @@ static int teardown(void **state) {
 /* The container says something: a datagram to the host. */
 static void container_speak(Fixture *fixture) {
         struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
-        _cleanup_close_ int back = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;
+        _cleanup_close_ int back = netns_current(), fd = -1;
 
         inet_pton(AF_INET, "172.30.0.1", &to.sin_addr);
         netns_enter(fixture->container);
@@ -475,7 +474,7 @@ static void a_container_reaches_itself(void **state) {
         Fixture *fixture = *state;
         struct sockaddr_in own = { .sin_family = AF_INET, .sin_port = htons(80) };
         struct sockaddr_in host = { .sin_family = AF_INET, .sin_port = htons(8080) };
-        _cleanup_close_ int back = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), server = -1, client = -1;
+        _cleanup_close_ int back = netns_current(), server = -1, client = -1;
         struct pollfd wait;
 
         container_start(fixture, "veth2", "br0");

@@ -67,6 +67,7 @@ static int setup(void **state) {
                   " ip route add 10.65.0.7/32 dev cali0 && ip -6 route add fd00:65::7/128 dev cali0");
         netns_run("ip link add ext0 type veth peer name ext1 && ip link set ext0 up && ip link set ext1 up &&"
                   " ip addr add 203.0.113.1/24 dev ext0 && ip addr add 2001:db8:1::1/64 dev ext0 nodad");
+        netns_await_addresses();
         assert_int_equal(sd_event_new(&fixture.event), 0);
         assert_int_equal(paths_new(fixture.event, &handlers, &fixture.seen, &fixture.paths), 0);
         fixture.seen.paths = fixture.paths;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/kernel/nft/network.h"
+#include "netns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,21 +16,8 @@ enum {
         COMES_NOT_MSEC = 150,
 };
 
-static int namespace_fd(void) {
-        int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-
-        assert_return_code(fd, errno);
-        return fd;
-}
-
 void enter(const Network *network, Place place) {
-        assert_return_code(setns(network->places[place], CLONE_NEWNET), errno);
-}
-
-static void make_place(Network *network, Place place) {
-        assert_return_code(unshare(CLONE_NEWNET), errno);
-        network->places[place] = namespace_fd();
-        run("ip link set lo up");
+        netns_enter(network->places[place]);
 }
 
 /* A cable from an interface of the host to eth0 of the place. */
@@ -47,14 +32,6 @@ static void connect_place(const Network *network, Place place, const char *inter
         run("ip route add default via %s; ip route add default via %s", gateway4, gateway6);
 }
 
-static void write_setting(const char *path, const char *value) {
-        int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-        assert_return_code(fd, errno);
-        assert_int_equal(write(fd, value, strlen(value)), strlen(value));
-        close_fd(fd);
-}
-
 int network_setup(void **state) {
         Network *network = calloc(1, sizeof(*network));
         void *fixture;
@@ -62,12 +39,11 @@ int network_setup(void **state) {
         assert_non_null(network);
         assert_int_equal(fixture_setup(&fixture), 0);
         network->fixture = fixture;
-        network->places[HOST] = namespace_fd();
+        network->places[HOST] = netns_current();
         for (Place place = OUTSIDE; place < _PLACE_MAX; place++)
-                make_place(network, place);
-        enter(network, HOST);
-        write_setting("/proc/sys/net/ipv4/ip_forward", "1");
-        write_setting("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+                network->places[place] = netns_new();
+        netns_sysctl("net/ipv4/ip_forward", "1");
+        netns_sysctl("net/ipv6/conf/all/forwarding", "1");
         run("ip link add br0 type bridge; ip link set br0 up");
         run("ip addr add 172.18.0.1/16 dev br0; ip addr add fd00:1::1/64 dev br0 nodad");
         connect_place(network, OUTSIDE, "out0", "203.0.113.2/24", "2001:db8:1::2/64", "203.0.113.1", "2001:db8:1::1");
@@ -81,6 +57,11 @@ int network_setup(void **state) {
         run("ip addr add 198.51.100.1/24 dev out1; ip addr add 2001:db8:2::1/64 dev out1 nodad");
         run("ip link set port3 master br0");
         run("ip link set port1 master br0; ip link set port2 master br0; bridge link set dev port1 hairpin on");
+        for (Place place = HOST; place < _PLACE_MAX; place++) {
+                enter(network, place);
+                netns_await_addresses();
+        }
+        enter(network, HOST);
         want(network->fixture, host_addresses("0.0.0.0/0"));
         want(network->fixture, host_addresses("::/0"));
         *state = network;
