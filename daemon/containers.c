@@ -33,7 +33,7 @@ struct Containers {
         MetricsDocker metrics;
         Latency latency;
         Images *images;
-        HostPort *published; /* as of the last list */
+        DockerPort *published; /* as of the last list */
         size_t n_published;
         sd_event_source *list_timer;
         sd_event_source *away_timer;
@@ -255,11 +255,23 @@ static bool event_withdraws(const DockerEvent *event, const Record *record) {
         }
 }
 
+/* A claim that comes next finds the port free before a list says so. For one that waits already nothing is decided anew:
+ * it gets the port with the list, when docker-proxy, which outlives the container for a moment, is gone as well. */
+static void containers_mark_published(Containers *containers, const DockerEvent *event) {
+        bool starts = event->action == DOCKER_EVENT_START;
+        bool ends = event->action == DOCKER_EVENT_DIE || event->action == DOCKER_EVENT_DESTROY;
+
+        for (size_t i = 0; (starts || ends) && !event->replayed && i < containers->n_published; i++)
+                if (strcmp(containers->published[i].container, event->container) == 0)
+                        containers->published[i].stopped = ends;
+}
+
 static void on_docker_event(void *userdata, const DockerEvent *event) {
         Containers *containers = userdata;
         const Record *record = model_find(containers->model, event->container);
 
         containers->metrics.events[event->action]++;
+        containers_mark_published(containers, event);
         if (!record && !event->labelled) {
                 if (model_waits_for_host_ports(containers->model))
                         containers_look_for_freed_ports(containers);
@@ -438,7 +450,7 @@ void containers_refresh(Containers *containers) {
                 containers_list_later(containers);
 }
 
-const HostPort *containers_published(const Containers *containers, size_t *ret_count) {
+const DockerPort *containers_published(const Containers *containers, size_t *ret_count) {
         *ret_count = containers->n_published;
         return containers->published;
 }

@@ -39,8 +39,9 @@ void containers_set_carried_out(Containers *containers);
 /* Asks Docker for everything once more: what no event told is found so. */
 void containers_refresh(Containers *containers);
 
-/* The ports that Docker itself published, as of its last list; valid until the loop runs. */
-const HostPort *containers_published(const Containers *containers, size_t *ret_count);
+/* The ports that Docker itself published, as of its last list, and which of their containers stopped since; valid until
+ * the loop runs. */
+const DockerPort *containers_published(const Containers *containers, size_t *ret_count);
 
 /* Another socket, another Docker: the records stay until it has said what it knows. */
 int containers_set_socket(Containers *containers, const char *socket_path);

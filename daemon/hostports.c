@@ -105,10 +105,11 @@ static int reader_get_listeners(HostPortsReader *reader, uint64_t now, unsigned 
         return 0;
 }
 
-int hostports_read(HostPortsReader *reader, uint64_t now, unsigned protocols, const HostPort *published,
+int hostports_read(HostPortsReader *reader, uint64_t now, unsigned protocols, const DockerPort *published,
                    size_t n_published, HostPort **ret, size_t *ret_count) {
         _cleanup_(listeners_done) Listeners listeners = {};
         _cleanup_free_ HostPort *ports = NULL;
+        size_t n = 0;
         int r;
 
         r = reader_get_listeners(reader, now, protocols, &listeners);
@@ -119,13 +120,14 @@ int hostports_read(HostPortsReader *reader, uint64_t now, unsigned protocols, co
         if (!ports)
                 return -ENOMEM;
         users_check(&reader->users);
-        for (size_t i = 0; i < listeners.count; i++) {
-                ports[i] = host_port_of(&listeners.items[i]);
-                strcpy(ports[i].user, user_find(&reader->users, listeners.items[i].uid));
+        for (; n < listeners.count; n++) {
+                ports[n] = host_port_of(&listeners.items[n]);
+                strcpy(ports[n].user, user_find(&reader->users, listeners.items[n].uid));
         }
         for (size_t i = 0; i < n_published; i++)
-                ports[listeners.count + i] = published[i];
+                if (!published[i].stopped)
+                        ports[n++] = published[i].host;
         *ret = TAKE_PTR(ports);
-        *ret_count = listeners.count + n_published;
+        *ret_count = n;
         return 0;
 }

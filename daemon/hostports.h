@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "daemon/docker/client.h"
 #include "daemon/model/hostport.h"
 #include "daemon/net/listeners.h"
 
@@ -40,8 +41,8 @@ void hostports_reader_done(HostPortsReader *reader);
 #define HOST_PORTS_AHEAD_USEC UINT64_C(5000)
 void hostports_look_ahead(HostPortsReader *reader, uint64_t now);
 
-/* What they listen on now, and behind that what Docker published: without docker-proxy nobody listens there. *ret is an
- * array of *ret_count, to be freed; its order is undefined. protocols: as protocol_bit(); processes that use another
- * are left out. Returns 0 or negative errno. */
-int hostports_read(HostPortsReader *reader, uint64_t now, unsigned protocols, const HostPort *published,
+/* What they listen on now, and behind that what Docker published for containers that have not stopped: without
+ * docker-proxy nobody listens there. *ret is an array of *ret_count, to be freed; its order is undefined. protocols: as
+ * protocol_bit(); processes that use another are left out. Returns 0 or negative errno. */
+int hostports_read(HostPortsReader *reader, uint64_t now, unsigned protocols, const DockerPort *published,
                    size_t n_published, HostPort **ret, size_t *ret_count);

@@ -135,7 +135,7 @@ static void manager_retry_later(Manager *manager, int error) {
 /* Only claims that have no port yet can meet somebody else on it. */
 static void manager_look_at_host_ports(Manager *manager) {
         unsigned protocols = model_newcomers(manager->model);
-        const HostPort *published;
+        const DockerPort *published;
         HostPort *ports;
         uint64_t now = 0;
         size_t n;

@@ -68,7 +68,7 @@ static bool docker_has_answered(void *userdata) {
 
 static int copy_published(Survey *survey, const Containers *containers) {
         size_t n;
-        const HostPort *ports = containers_published(containers, &n);
+        const DockerPort *ports = containers_published(containers, &n);
 
         survey->published = calloc(n + 1, sizeof(*ports));
         if (!survey->published)

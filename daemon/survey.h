@@ -7,6 +7,7 @@
 #include "common/macros.h"
 #include "daemon/calico/look.h"
 #include "daemon/config.h"
+#include "daemon/docker/client.h"
 #include "daemon/model/model.h"
 #include "daemon/net/paths.h"
 #include "daemon/nft/nft.h"
@@ -34,7 +35,7 @@ typedef struct Survey {
         Config *config;
         sd_event *event; /* for further questions: nothing in it acts any more */
         Model *model;    /* decided; without Docker, or without the kernel, by what there is */
-        HostPort *published; /* by Docker itself */
+        DockerPort *published; /* by Docker itself */
         size_t n_published;
         Paths *paths; /* answers questions only */
         NftSocket *nft;

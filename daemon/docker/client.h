@@ -46,10 +46,17 @@ typedef enum DockerInspectOutcome {
 /* Of all containers together: every port of one address is fewer. */
 #define DOCKER_HOST_PORTS_MAX 65536
 
+/* A port of the host that Docker published, and for which container. */
+typedef struct DockerPort {
+        HostPort host;
+        char container[CONTAINER_ID_SIZE + 1];
+        bool stopped; /* the container, since; a list never says so */
+} DockerPort;
+
 /* What a list says beside its rows. */
 typedef struct DockerList {
-        HostPort *host_ports; /* that Docker published for any container, with a label of ours or without; each once,
-                                 sorted by host_port_compare(). Handed over: a handler may take it and leave NULL */
+        DockerPort *host_ports; /* that Docker published for any container, with a label of ours or without; each once,
+                                   sorted by host_port_compare(). Handed over: a handler may take it and leave NULL */
         size_t n_host_ports;
         bool truncated; /* the answer was over a cap, or a row or port could not be read: absent does not mean gone */
 } DockerList;

@@ -232,9 +232,9 @@ static int decode_own_host_ports(const cJSON *json, const Container *container, 
         char short_id[SHORT_ID_SIZE + 1];
 
         if (*container->name)
-                return decode_row_host_ports(json, container->name, ports);
+                return decode_row_host_ports(json, container->id, container->name, ports);
         snprintf(short_id, sizeof(short_id), "%.*s", SHORT_ID_SIZE, container->id);
-        return decode_row_host_ports(json, short_id, ports);
+        return decode_row_host_ports(json, container->id, short_id, ports);
 }
 
 /* What is asked of containers without a label, too. */

@@ -24,5 +24,5 @@ static inline bool address_is_zero(const Address *address) {
         return memcmp(address->bytes, zero, sizeof(zero)) == 0;
 }
 
-/* The ports of the host that a row's member "Ports" names, which are added. name: of the container, not escaped. */
-int decode_row_host_ports(const cJSON *row, const char *name, DockerPorts *ports);
+/* The ports of the host that a row's member "Ports" names, which are added. id, name: of the container; not escaped. */
+int decode_row_host_ports(const cJSON *row, const char *id, const char *name, DockerPorts *ports);

@@ -28,16 +28,17 @@ static int read_binding(const cJSON *item, int64_t port, HostPort *ret) {
         return 0;
 }
 
-static int add_host_port(DockerPorts *ports, const cJSON *item, int64_t number,
+static int add_host_port(DockerPorts *ports, const cJSON *item, int64_t number, const char *id,
                          const char user[static HOST_PORT_USER_SIZE]) {
-        HostPort port;
+        DockerPort port = {};
         int r;
 
-        if (ports->n_items == DOCKER_HOST_PORTS_MAX || read_binding(item, number, &port) < 0) {
+        if (ports->n_items == DOCKER_HOST_PORTS_MAX || read_binding(item, number, &port.host) < 0) {
                 ports->truncated = true;
                 return 0;
         }
-        memcpy(port.user, user, sizeof(port.user));
+        memcpy(port.host.user, user, sizeof(port.host.user));
+        strcpy(port.container, id);
         r = array_reserve(&ports->items, &ports->capacity, ports->n_items + 1, sizeof(port));
         if (r < 0)
                 return r;
@@ -46,7 +47,7 @@ static int add_host_port(DockerPorts *ports, const cJSON *item, int64_t number,
 }
 
 /* [{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}]; without PublicPort it is only exposed. */
-int decode_row_host_ports(const cJSON *row, const char *name, DockerPorts *ports) {
+int decode_row_host_ports(const cJSON *row, const char *id, const char *name, DockerPorts *ports) {
         char user[HOST_PORT_USER_SIZE] = USER_PREFIX;
         const cJSON *list, *item;
         int r;
@@ -60,7 +61,7 @@ int decode_row_host_ports(const cJSON *row, const char *name, DockerPorts *ports
 
                 if (number == 0)
                         continue;
-                r = add_host_port(ports, item, number, user);
+                r = add_host_port(ports, item, number, id, user);
                 if (r < 0)
                         return r;
         }
@@ -68,7 +69,7 @@ int decode_row_host_ports(const cJSON *row, const char *name, DockerPorts *ports
 }
 
 static int compare_host_ports(const void *a, const void *b) {
-        const HostPort *x = a, *y = b;
+        const HostPort *x = &((const DockerPort *) a)->host, *y = &((const DockerPort *) b)->host;
         int r;
 
         r = host_port_compare(x, y);
@@ -84,7 +85,7 @@ static int compare_host_ports_and_users(const void *a, const void *b) {
         int r;
 
         r = compare_host_ports(a, b);
-        return r ? r : strcmp(((const HostPort *) a)->user, ((const HostPort *) b)->user);
+        return r ? r : strcmp(((const DockerPort *) a)->host.user, ((const DockerPort *) b)->host.user);
 }
 
 void docker_ports_sort(DockerPorts *ports) {
@@ -92,7 +93,7 @@ void docker_ports_sort(DockerPorts *ports) {
 
         if (ports->n_items < 2)
                 return;
-        array_sort(ports->items, ports->n_items, sizeof(HostPort), compare_host_ports_and_users);
+        array_sort(ports->items, ports->n_items, sizeof(*ports->items), compare_host_ports_and_users);
         for (size_t i = 1; i < ports->n_items; i++)
                 if (compare_host_ports(&ports->items[n], &ports->items[i]) != 0)
                         ports->items[++n] = ports->items[i];

@@ -19,7 +19,7 @@ int docker_event_decode(const char *text, size_t size, DockerEvent *ret, char **
 
 /* What Docker published for the containers of a list. */
 typedef struct DockerPorts {
-        HostPort *items;
+        DockerPort *items;
         size_t n_items; /* at most DOCKER_HOST_PORTS_MAX */
         size_t capacity;
         bool truncated; /* there are more, or one could not be read */

@@ -29,8 +29,8 @@ static bool any_exposure(const Exposures *exposures, const Flow *flow,
 
 static bool docker_publishes(const Survey *survey, const Flow *flow) {
         for (size_t i = 0; i < survey->n_published; i++)
-                if (survey->published[i].protocol == flow->protocol &&
-                    survey->published[i].port == flow->destination_port)
+                if (survey->published[i].host.protocol == flow->protocol &&
+                    survey->published[i].host.port == flow->destination_port)
                         return true;
         return false;
 }

@@ -220,6 +220,39 @@ def test_a_first_list_that_is_older_than_the_last_event(engine, host):
     host.await_right()
 
 
+def test_a_port_that_docker_published_until_now(engine, host):
+    """The end of its container frees it, and its start takes it back, before any list says so."""
+    engine.run("docker", published=[("0.0.0.0", 8088, 80, "tcp")])
+    host.start_ready()
+    wait_until(lambda: len(engine.requests("list")) > 1, 3, "all was listed once more")
+    host.await_right()
+    engine.faults.add("list", faults.hang())
+    engine.kill("docker")
+    engine.run("web", labels={"calico.expose": "8088:80"})
+    host.process.await_line("web: exposed 8088/tcp", 3)
+    engine.remove("web")
+    engine.start("docker")
+    engine.run("late", labels={"calico.expose": "8088:80"})
+    host.process.await_line('late: entry "8088:80" is in conflict: Docker, for container docker', 3)
+    assert not host.process.said("web: entry") and not host.process.said("late: exposed")
+
+
+def test_a_port_of_a_container_that_dies_slowly(engine, host):
+    """Docker lists it as running until 200 ports of it are taken away; when it is removed, they are."""
+    engine.run("docker", published=[("0.0.0.0", 8088, 80, "tcp")])
+    host.start_ready()
+    engine.listing.frozen = True
+    engine.kill("docker")
+    engine.run("other", labels=STAYS)
+    lists = len(engine.requests("list"))
+    wait_until(lambda: len(engine.requests("list")) > lists + 1, 3, "all was listed, and that was read")
+    engine.faults.add("list", faults.hang())
+    engine.remove("docker")
+    engine.run("web", labels={"calico.expose": "8088:80"})
+    host.process.await_line("web: exposed 8088/tcp", 3)
+    assert not host.process.said("web: entry")
+
+
 def test_a_list_that_is_older_than_the_last_event(engine, running):
     """It says that the dead one lives and that the new one does not: an inspect decides."""
     toggle(engine)

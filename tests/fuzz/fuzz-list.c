@@ -42,11 +42,11 @@ static int on_row(void *userdata, const char *text, size_t size) {
 
 static void check_ports(const DockerPorts *ports) {
         for (size_t i = 0; i < ports->n_items; i++) {
-                const HostPort *port = &ports->items[i];
+                const HostPort *port = &ports->items[i].host, *before = i == 0 ? NULL : &ports->items[i - 1].host;
 
-                CHECK(i == 0 || host_port_compare(port - 1, port) <= 0);
-                CHECK(i == 0 || host_port_compare(port - 1, port) < 0 || port[-1].family != port->family ||
-                      address_compare(&port[-1].address, &port->address) != 0);
+                CHECK(!before || host_port_compare(before, port) <= 0);
+                CHECK(!before || host_port_compare(before, port) < 0 || before->family != port->family ||
+                      address_compare(&before->address, &port->address) != 0);
                 CHECK(protocol_to_string(port->protocol) && port->port != 0 && port->docker);
                 CHECK(!address_is_set(&port->address) || port->address.family == port->family);
                 fuzz_check_shown(port->user, sizeof(port->user));

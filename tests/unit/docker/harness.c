@@ -63,7 +63,7 @@ static char *describe_ports(const DockerList *list) {
         FILE *file = open_memstream(&text, &size);
 
         for (size_t i = 0; i < list->n_host_ports; i++) {
-                const HostPort *port = &list->host_ports[i];
+                const HostPort *port = &list->host_ports[i].host;
 
                 fprintf(file, "%s %u %s %s %s;", protocol_to_string(port->protocol), port->port,
                         port->family == AF_INET ? "IPv4" : port->family == AF_INET6 ? "IPv6" : "both",

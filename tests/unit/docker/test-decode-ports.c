@@ -21,9 +21,11 @@ static char *describe(const DockerPorts *ports) {
         FILE *file = open_memstream(&text, &size);
 
         for (size_t i = 0; i < ports->n_items; i++) {
-                const HostPort *port = &ports->items[i];
+                const HostPort *port = &ports->items[i].host;
 
                 assert_true(port->docker);
+                assert_int_equal(strlen(ports->items[i].container), CONTAINER_ID_SIZE);
+                assert_false(ports->items[i].stopped);
                 fprintf(file, "%s %u %s %s %s\n", protocol_to_string(port->protocol), port->port,
                         port->family == AF_INET ? "IPv4" : port->family == AF_INET6 ? "IPv6" : "both",
                         address_format(&port->address, a), port->user);
@@ -158,7 +160,8 @@ static void check_user(const char *name, const char *expected) {
         DockerPorts ports = {};
 
         assert_int_equal(decode_row(name, "running", ONE, &ports), 0);
-        assert_string_equal(ports.items[0].user, expected);
+        assert_string_equal(ports.items[0].host.user, expected);
+        assert_string_equal(ports.items[0].container, ID);
         docker_ports_done(&ports);
 }
 

@@ -193,7 +193,7 @@ static void assert_stale(TestSurvey *test, Flow flow, const char *expected) {
 static void test_flows(void **state _unused_) {
         _cleanup_(test_survey_freep) TestSurvey *test = carried_out("8080:80,8000-8010:9000-9010,127.0.0.1:8081:80");
         Container *waiting = build_on_bridge(2, "8090:80");
-        HostPort published = { .protocol = PROTOCOL_TCP, .port = 8091, .docker = true };
+        DockerPort published = { .host = { .protocol = PROTOCOL_TCP, .port = 8091, .docker = true } };
 
         build_label(waiting, "calico.expose.when", "healthy");
         test_survey_add(test, waiting);
