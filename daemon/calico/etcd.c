@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "daemon/calico/etcd-node.h"
 #include "daemon/calico/record.h"
@@ -18,6 +19,9 @@
 /* A watch's header comes at once, however long its body takes. */
 #define HEAD_TIMEOUT (5 * SECONDS)
 #define CONNECTIONS_MAX 16
+/* Requests at the same time, beyond which they wait here: libcurl looks at all that wait for a connection whenever one
+ * gets free, and their time limits run meanwhile. Watches, which are few, find a connection beside them. */
+#define RUNNING_MAX 12
 
 /* "errorCode" in etcd's answers (etcd/error/error.go). */
 enum {
@@ -27,6 +31,8 @@ enum {
         CODE_RAFT = 300, /* and above: the server's own trouble, */
         CODE_INDEX_CLEARED = 401,
 };
+
+typedef TAILQ_HEAD(EtcdRequestList, EtcdRequest) EtcdRequestList;
 
 typedef struct EtcdPeer {
         char *url;
@@ -38,9 +44,14 @@ struct EtcdClient {
         EtcdPeer *peers;
         size_t n_peers;
         size_t current; /* that answered last */
+        EtcdRequestList waiting;
+        size_t n_running;
+        sd_event_source *turn; /* deferred: those that wait have their turn */
 };
 
 struct EtcdRequest {
+        TAILQ_ENTRY(EtcdRequest) entry;
+        bool waiting, running; /* a watch does neither */
         EtcdClient *client;
         HttpRequest *http; /* the attempt */
         size_t peer;
@@ -65,18 +76,26 @@ struct EtcdRequest {
 
 /* The client. */
 
+static int on_turn(sd_event_source *source, void *userdata);
+
 int etcd_client_new(sd_event *event, const EtcdOptions *options, EtcdClient **ret) {
         _cleanup_(etcd_client_freep) EtcdClient *client = calloc(1, sizeof(*client));
+        int r;
 
         if (!client)
                 return -ENOMEM;
         client->event = sd_event_ref(event);
+        TAILQ_INIT(&client->waiting);
+        r = sd_event_add_defer(event, &client->turn, on_turn, client);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(client->turn, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
         client->peers = calloc(options->n_endpoints, sizeof(*client->peers));
         if (!client->peers)
                 return -ENOMEM;
         for (; client->n_peers < options->n_endpoints; client->n_peers++) {
                 EtcdPeer *peer = &client->peers[client->n_peers];
-                int r;
 
                 r = http_new(event,
                              &(HttpPeer) {
@@ -109,6 +128,7 @@ EtcdClient *etcd_client_free(EtcdClient *client) {
                 free(client->peers[i].url);
         }
         free(client->peers);
+        sd_event_source_disable_unref(client->turn);
         sd_event_unref(client->event);
         free(client);
         return NULL;
@@ -116,9 +136,22 @@ EtcdClient *etcd_client_free(EtcdClient *client) {
 
 /* Answers. */
 
+/* It neither waits nor runs any more. */
+static void leave(EtcdRequest *request) {
+        EtcdClient *client = request->client;
+
+        if (request->waiting)
+                TAILQ_REMOVE(&client->waiting, request, entry);
+        client->n_running -= request->running;
+        request->waiting = request->running = false;
+        if (!TAILQ_EMPTY(&client->waiting))
+                (void) sd_event_source_set_enabled(client->turn, SD_EVENT_ONESHOT);
+}
+
 static void finish(EtcdRequest *request, EtcdAnswer *answer) {
         request->http = http_request_free(request->http);
         (void) sd_event_source_set_enabled(request->head_timer, SD_EVENT_OFF);
+        leave(request);
         answer->reason = answer->outcome == ETCD_OK ? "" : request->reason;
         request->done(request->userdata, answer);
 }
@@ -356,19 +389,18 @@ static int request_new(EtcdClient *client, const char *method, const char *key, 
 
         if (!request)
                 return -ENOMEM;
-        if (!key_is_valid(key))
-                return -EINVAL;
-        va_start(arguments, query);
-        vsnprintf(parameters, sizeof(parameters), query, arguments);
-        va_end(arguments);
         *request = (EtcdRequest) {
                 .client = client,
-                .peer = client->current,
                 .method = method,
                 .timeout = REQUEST_TIMEOUT,
                 .done = done,
                 .userdata = userdata,
         };
+        if (!key_is_valid(key))
+                return -EINVAL;
+        va_start(arguments, query);
+        vsnprintf(parameters, sizeof(parameters), query, arguments);
+        va_end(arguments);
         if (asprintf(&request->path, "/v2/keys%s?%s", key, parameters) < 0) {
                 request->path = NULL;
                 return -ENOMEM;
@@ -377,10 +409,41 @@ static int request_new(EtcdClient *client, const char *method, const char *key, 
         return 0;
 }
 
+static int start(EtcdRequest *request) {
+        request->peer = request->client->current;
+        request->running = request->wait_index == 0;
+        request->client->n_running += request->running;
+        return send_request(request);
+}
+
+static int on_turn(_unused_ sd_event_source *source, void *userdata) {
+        EtcdClient *client = userdata;
+
+        for (EtcdRequest *request; client->n_running < RUNNING_MAX && (request = TAILQ_FIRST(&client->waiting));) {
+                int r;
+
+                TAILQ_REMOVE(&client->waiting, request, entry);
+                request->waiting = false;
+                r = start(request);
+                if (r < 0) {
+                        snprintf(request->reason, sizeof(request->reason), "%s", strerror(-r));
+                        finish_with(request, ETCD_UNAVAILABLE, 0);
+                        return 0; /* the client may be gone; else it has its turn again */
+                }
+        }
+        return 0;
+}
+
 /* Takes the request over. */
 static int request_send(EtcdRequest *request, EtcdRequest **ret) {
-        int r = send_request(request);
+        EtcdClient *client = request->client;
+        int r = 0;
 
+        request->waiting = request->wait_index == 0 && client->n_running >= RUNNING_MAX;
+        if (request->waiting)
+                TAILQ_INSERT_TAIL(&client->waiting, request, entry);
+        else
+                r = start(request);
         if (r < 0)
                 etcd_request_free(request);
         else
@@ -462,6 +525,7 @@ EtcdRequest *etcd_request_free(EtcdRequest *request) {
         if (!request)
                 return NULL;
         http_request_free(request->http);
+        leave(request);
         sd_event_source_disable_unref(request->head_timer);
         text_buffer_done(&request->body);
         node_splitter_done(&request->splitter);

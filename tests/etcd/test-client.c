@@ -532,6 +532,38 @@ static void test_password(void **state) {
         }
 }
 
+/* More than have a turn at once, a watch behind them: all are answered, those that are freed meanwhile aside. */
+static void test_many_at_once(void **state) {
+        enum { COUNT = 100 };
+        Cluster *cluster = *state;
+        EtcdClient *client = connect_to(cluster);
+        Answer answers[COUNT] = {}, watched = {};
+        size_t done = 0;
+
+        api_put(&cluster->server, "/a", "one");
+        for (size_t i = 0; i < COUNT; i++)
+                assert_int_equal(etcd_get(client, i % 2 ? "/a" : "/b", on_answer, &answers[i], &answers[i].request), 0);
+        assert_int_equal(etcd_watch(client, "/a", false, 1, on_answer, &watched, &watched.request), 0);
+        for (size_t i = 0; i < COUNT; i += 5)
+                answer_done(&answers[i]);
+        for (size_t i = 0; i < COUNT; i++) {
+                if (i % 5 == 0)
+                        continue;
+                cluster_wait(cluster, answers[i].done);
+                assert_int_equal(answers[i].outcome, i % 2 ? ETCD_OK : ETCD_MISSING);
+                done++;
+        }
+        assert_int_equal(done, COUNT - COUNT / 5);
+        cluster_wait(cluster, watched.done);
+        assert_int_equal(watched.outcome, ETCD_OK);
+        for (size_t i = 0; i < COUNT; i++) {
+                assert_int_equal(answers[i].done, i % 5 != 0);
+                answer_done(&answers[i]);
+        }
+        answer_done(&watched);
+        etcd_client_free(client);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, cluster_setup, cluster_teardown)
 
 int main(void) {
@@ -540,6 +572,7 @@ int main(void) {
                 TEST(test_keys),
                 TEST(test_large_value),
                 TEST(test_race),
+                TEST(test_many_at_once),
                 TEST(test_watch),
                 TEST(test_index_cleared),
                 TEST(test_tree),
