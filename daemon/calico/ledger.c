@@ -81,15 +81,25 @@ bool ledger_has_holder(const Ledger *ledger, const ProfileRule *rule, const char
         return i < entry->n_holders && strcmp(entry->holders[i], holder) == 0;
 }
 
-static bool is_needed(const LedgerInput *input, const ProfileRule *rule, const char *holder) {
-        for (size_t i = 0; i < input->n_needs; i++)
-                if (profile_rule_compare(&input->needs[i].rule, rule) == 0 &&
-                    strcmp(input->needs[i].holder, holder) == 0)
-                        return true;
-        for (size_t i = 0; i < input->n_keep; i++)
-                if (strcmp(input->keep[i], holder) == 0)
-                        return true;
-        return false;
+int ledger_need_compare(const void *a, const void *b) {
+        const LedgerNeed *x = a, *y = b;
+        int r = profile_rule_compare(&x->rule, &y->rule);
+
+        return r != 0 ? r : strcmp(x->holder, y->holder);
+}
+
+static int need_compare_rule(const void *rule, const void *item) {
+        return profile_rule_compare(rule, &((const LedgerNeed *) item)->rule);
+}
+
+static bool is_needed(const LedgerInput *input, const ProfileRule *rule, char *holder) {
+        const LedgerNeed need = { *rule, holder };
+        size_t at = array_lower_bound(&need, input->needs, input->n_needs, sizeof(need), ledger_need_compare);
+
+        if (at < input->n_needs && ledger_need_compare(&need, &input->needs[at]) == 0)
+                return true;
+        at = array_lower_bound(holder, input->keep, input->n_keep, sizeof(*input->keep), holder_compare);
+        return at < input->n_keep && strcmp(input->keep[at], holder) == 0;
 }
 
 static bool is_given_up(const LedgerInput *input, const char *holder) {
@@ -103,7 +113,7 @@ static bool is_given_up(const LedgerInput *input, const char *holder) {
         return input->is_gone && input->is_gone(input->userdata, host);
 }
 
-static bool counts(const LedgerInput *input, const ProfileRule *rule, const char *holder) {
+static bool counts(const LedgerInput *input, const ProfileRule *rule, char *holder) {
         return is_of_host(holder, input->host) ? is_needed(input, rule, holder) : !is_given_up(input, holder);
 }
 
@@ -141,12 +151,13 @@ void ledger_forget_unneeded(Ledger *ledger, const LedgerInput *input) {
 }
 
 int ledger_set_holders(LedgerEntry *entry, const LedgerInput *input) {
-        remove_holders(entry, input);
-        for (size_t i = 0; i < input->n_needs; i++) {
-                int r = 0;
+        size_t i = array_lower_bound(&entry->rule, input->needs, input->n_needs, sizeof(*input->needs),
+                                     need_compare_rule);
 
-                if (profile_rule_compare(&input->needs[i].rule, &entry->rule) == 0)
-                        r = add_holder(entry, input->needs[i].holder);
+        remove_holders(entry, input);
+        for (; i < input->n_needs && profile_rule_compare(&input->needs[i].rule, &entry->rule) == 0; i++) {
+                int r = add_holder(entry, input->needs[i].holder);
+
                 if (r < 0)
                         return r;
         }

@@ -123,9 +123,12 @@ typedef enum LedgerHistory {
         LEDGER_HISTORY_LOST,
 } LedgerHistory;
 
+/* Total order; of items, as qsort(3) has it. */
+int ledger_need_compare(const void *a, const void *b);
+
 typedef struct LedgerInput {
         const char *host; /* our own name */
-        const LedgerNeed *needs;
+        const LedgerNeed *needs; /* sorted by ledger_need_compare(), as `keep` by strcmp() */
         size_t n_needs;
         const char *const *keep; /* holders of ours that stay where they are, though not needed */
         size_t n_keep;

@@ -29,13 +29,6 @@ bool task_needs_equal(const TaskNeeds *a, const TaskNeeds *b) {
         return true;
 }
 
-static int need_compare(const void *a, const void *b) {
-        const LedgerNeed *x = a, *y = b;
-        int r = profile_rule_compare(&x->rule, &y->rule);
-
-        return r != 0 ? r : strcmp(x->holder, y->holder);
-}
-
 static int holder_compare(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }
@@ -43,9 +36,9 @@ static int holder_compare(const void *a, const void *b) {
 void task_needs_sort(TaskNeeds *needs) {
         size_t n = 0;
 
-        array_sort(needs->needs, needs->n_needs, sizeof(*needs->needs), need_compare);
+        array_sort(needs->needs, needs->n_needs, sizeof(*needs->needs), ledger_need_compare);
         for (size_t i = 0; i < needs->n_needs; i++)
-                if (n > 0 && need_compare(&needs->needs[n - 1], &needs->needs[i]) == 0)
+                if (n > 0 && ledger_need_compare(&needs->needs[n - 1], &needs->needs[i]) == 0)
                         free(needs->needs[i].holder);
                 else
                         needs->needs[n++] = needs->needs[i];

@@ -20,10 +20,11 @@
 #define ROUNDS 400 /* $CALICO_EXPOSED_ROUNDS says otherwise */
 #define STEPS 300
 
+/* In their order, as needs come to ledger_plan(). */
 static const ProfileRule rules[N_RULES] = {
         { .protocol = PROTOCOL_TCP, .ports = { 80, 80 } },
-        { .protocol = PROTOCOL_UDP, .ports = { 53, 53 } },
         { .protocol = PROTOCOL_TCP, .ports = { 443, 443 } },
+        { .protocol = PROTOCOL_UDP, .ports = { 53, 53 } },
 };
 static const char *const hosts[N_HOSTS] = { "node1", "node2", "node3" };
 static char holders[N_HOSTS][16] = { "node1/aa", "node2/bb", "node3/cc" };
