@@ -80,17 +80,6 @@ static int copy_need(const CalicoNeed *need, ClaimRule *rule) {
         return rule->endpoint && (rule->wanted || !need->profile) && (rule->from || need->n_from == 0) ? 0 : -ENOMEM;
 }
 
-static bool need_equal(const CalicoNeed *a, const CalicoNeed *b) {
-        if (strcmp(a->endpoint, b->endpoint) != 0 || strcmp(a->profile ?: "", b->profile ?: "") != 0 ||
-            a->protocol != b->protocol || a->ports.first != b->ports.first || a->ports.last != b->ports.last ||
-            a->n_from != b->n_from)
-                return false;
-        for (size_t i = 0; i < a->n_from; i++)
-                if (prefix_compare(&a->from[i], &b->from[i]) != 0)
-                        return false;
-        return true;
-}
-
 static int add(ClaimRules *rules, const Record *record, size_t claim, const CalicoNeed *need, uint64_t now) {
         ClaimRule rule = { .claim = claim, .since = now, .state = CALICO_PENDING, .news = true };
         int r;
@@ -148,7 +137,7 @@ bool claim_rules_carry_over(ClaimRules *rules, ClaimRules *old) {
 
         while (i < rules->count && k < old->count) {
                 int order = rule_compare(&rules->items[i], &old->items[k]);
-                bool same = order == 0 && need_equal(&rules->items[i].need, &old->items[k].need);
+                bool same = order == 0 && calico_need_compare(&rules->items[i].need, &old->items[k].need) == 0;
 
                 equal = equal && same;
                 if (same)

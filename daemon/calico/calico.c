@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "common/array.h"
 #include "daemon/calico/calico-times.h"
 #include "daemon/calico/options.h"
 #include "daemon/calico/own.h"
@@ -13,6 +15,10 @@
 #define SECONDS UINT64_C(1000000)
 #define SETTLE (10 * SECONDS) /* calicoctl has written what it read long before */
 #define REGISTER_AGAIN (1 * SECONDS)
+
+/* A pass looks at all that there is, and each answer of the datastore asks for one: where there is much, they come
+ * together. A fifth of the time is the most that passes take. */
+#define PASS_SHARE 5
 
 static void arm_pass(Calico *calico) {
         (void) sd_event_source_set_enabled(calico->pass, SD_EVENT_ONESHOT);
@@ -139,13 +145,12 @@ static void tell_connection(Calico *calico) {
         calico->handlers.connected(calico->userdata);
 }
 
-static int on_pass(_unused_ sd_event_source *source, void *userdata) {
-        Calico *calico = userdata;
+static void pass(Calico *calico) {
         int r = 0;
 
         tell_connection(calico);
         if (!calico->wants_set)
-                return 0;
+                return;
         /* Nothing is decided on half of what there is. */
         if (!calico_is_synced(calico))
                 r = 0;
@@ -155,6 +160,21 @@ static int on_pass(_unused_ sd_event_source *source, void *userdata) {
                 r = register_host(calico);
         pass_tell_outcomes(calico);
         check_memory(calico, r);
+}
+
+/* Whatever else the machine does meanwhile. */
+static uint64_t get_processor_time(void) {
+        struct timespec now = {};
+
+        (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return (uint64_t) now.tv_sec * SECONDS + (uint64_t) now.tv_nsec / 1000;
+}
+
+static int on_pass(sd_event_source *source, _unused_ uint64_t time, void *userdata) {
+        uint64_t start = get_processor_time();
+
+        pass(userdata);
+        (void) sd_event_source_set_time_relative(source, PASS_SHARE * (get_processor_time() - start));
         return 0;
 }
 
@@ -182,7 +202,8 @@ static void on_member_changed(void *userdata, _unused_ Member *member) {
 static int add_sources(Calico *calico) {
         int r;
 
-        r = sd_event_add_defer(calico->event, &calico->pass, on_pass, calico);
+        /* Exact: a moment is all that it waits for. */
+        r = sd_event_add_time(calico->event, &calico->pass, CLOCK_MONOTONIC, 0, 1, on_pass, calico);
         if (r >= 0)
                 r = sd_event_source_set_enabled(calico->pass, SD_EVENT_OFF);
         if (r >= 0)
@@ -250,9 +271,18 @@ void calico_set_settle(Calico *calico, uint64_t microseconds) {
         calico->task_context.settle = microseconds;
 }
 
-static void forget_wants(Want *wants, size_t n_wants) {
-        for (size_t i = 0; i < n_wants; i++)
-                want_done(&wants[i]);
+/* All but those that are still needed. */
+static void drop_wants(Want **wants, size_t n_wants) {
+        for (size_t i = 0; i < n_wants; i++) {
+                Want *want = wants[i];
+
+                if (want->kept) {
+                        want->kept = false;
+                        continue;
+                }
+                want_done(want);
+                free(want);
+        }
         free(wants);
 }
 
@@ -271,7 +301,8 @@ Calico *calico_free(Calico *calico) {
         tree_free(calico->shared_tree);
         endpoints_done(&calico->endpoints);
         shared_done(&calico->shared);
-        forget_wants(calico->wants, calico->n_wants);
+        drop_wants(calico->wants, calico->n_wants);
+        free(calico->sorted);
         etcd_client_free(calico->client);
         sd_event_source_disable_unref(calico->pass);
         sd_event_source_disable_unref(calico->pass_later);
@@ -281,39 +312,61 @@ Calico *calico_free(Calico *calico) {
         return NULL;
 }
 
-/* What was told of the same want before holds on. */
-static void carry_over(const Calico *calico, Want *want) {
-        for (size_t i = 0; i < calico->n_wants; i++) {
-                const Want *old = &calico->wants[i];
+static int want_compare(const void *a, const void *b) {
+        return calico_need_compare(&(*(Want *const *) a)->need, &(*(Want *const *) b)->need);
+}
 
-                if (!want_equal(old, want))
-                        continue;
-                want->state = old->state;
-                want->told = old->told;
-                want->told_state = old->told_state;
-                memcpy(want->told_reason, old->told_reason, sizeof(want->told_reason));
-                memcpy(want->target, old->target, sizeof(want->target));
-                memcpy(want->reason, old->reason, sizeof(want->reason));
-                return;
-        }
+static int want_compare_need(const void *need, const void *item) {
+        return calico_need_compare(need, &(*(Want *const *) item)->need);
+}
+
+/* What was told of the same want before holds on. NULL: there is none, or not as many. */
+static Want *keep_want(Want *const *sorted, size_t n, const CalicoNeed *need) {
+        size_t i = array_lower_bound(need, sorted, n, sizeof(*sorted), want_compare_need);
+
+        for (; i < n && calico_need_compare(need, &sorted[i]->need) == 0; i++)
+                if (!sorted[i]->kept) {
+                        sorted[i]->kept = true;
+                        return sorted[i];
+                }
+        return NULL;
+}
+
+static Want *new_want(const CalicoNeed *need) {
+        _cleanup_free_ Want *want = calloc(1, sizeof(*want));
+
+        return want && want_copy(need, want) >= 0 ? TAKE_PTR(want) : NULL;
+}
+
+static Want **sort_wants(Want *const *wants, size_t n_wants) {
+        Want **sorted = calloc(n_wants + 1, sizeof(*sorted));
+
+        if (!sorted)
+                return NULL;
+        memcpy(sorted, wants, n_wants * sizeof(*sorted));
+        array_sort(sorted, n_wants, sizeof(*sorted), want_compare);
+        return sorted;
 }
 
 int calico_set_needs(Calico *calico, const CalicoNeed *needs, size_t n_needs) {
-        Want *wants = calloc(n_needs + 1, sizeof(*wants));
+        Want **wants = calloc(n_needs + 1, sizeof(*wants)), **sorted = NULL;
+        size_t n = 0;
 
-        if (!wants)
-                return -ENOMEM;
-        for (size_t i = 0; i < n_needs; i++) {
-                int r = want_copy(&needs[i], &wants[i]);
-
-                if (r < 0) {
-                        forget_wants(wants, i);
-                        return r;
-                }
-                carry_over(calico, &wants[i]);
+        for (; wants && n < n_needs; n++) {
+                wants[n] = keep_want(calico->sorted, calico->n_wants, &needs[n]) ?: new_want(&needs[n]);
+                if (!wants[n])
+                        break;
         }
-        forget_wants(calico->wants, calico->n_wants);
+        if (wants && n == n_needs)
+                sorted = sort_wants(wants, n);
+        if (!sorted) {
+                drop_wants(wants, n);
+                return -ENOMEM;
+        }
+        drop_wants(calico->wants, calico->n_wants);
+        free(calico->sorted);
         calico->wants = wants;
+        calico->sorted = sorted;
         calico->n_wants = n_needs;
         calico->wants_set = true;
         arm_pass(calico);
@@ -321,7 +374,7 @@ int calico_set_needs(Calico *calico, const CalicoNeed *needs, size_t n_needs) {
 }
 
 CalicoOutcome calico_get_outcome(const Calico *calico, size_t i) {
-        const Want *want = &calico->wants[i];
+        const Want *want = calico->wants[i];
 
         return (CalicoOutcome) {
                 .state = want->state,
@@ -373,11 +426,11 @@ void calico_foreach_endpoint(const Calico *calico, void (*handler)(void *userdat
 
 void calico_foreach_holder(const Calico *calico, size_t i, void (*handler)(void *userdata, const char *holder),
                            void *userdata) {
-        const Task *task = pass_find_task(calico, calico->wants[i].target);
+        const Task *task = pass_find_task(calico, calico->wants[i]->target);
         const Ledger *ledger = task ? task_get_ledger(task) : NULL;
 
         for (size_t k = 0; ledger && k < ledger->n_entries; k++)
-                if (profile_rule_compare(&ledger->entries[k].rule, &calico->wants[i].rules[0]) == 0)
+                if (profile_rule_compare(&ledger->entries[k].rule, &calico->wants[i]->rules[0]) == 0)
                         for (size_t n = 0; n < ledger->entries[k].n_holders; n++)
                                 handler(userdata, ledger->entries[k].holders[n]);
 }

@@ -54,6 +54,9 @@ typedef struct CalicoNeed {
         size_t n_from;
 } CalicoNeed;
 
+/* Total order. */
+int calico_need_compare(const CalicoNeed *a, const CalicoNeed *b);
+
 typedef enum CalicoState {
         CALICO_PENDING, /* not yet; tried until it is, or is not needed any more */
         CALICO_IN_PLACE,

@@ -7,8 +7,18 @@
 
 #include "common/array.h"
 
+static const char *id_of(const char *key) {
+        return strrchr(key, '/') + 1;
+}
+
+static int id_compare(const void *id, const void *item) {
+        return strcmp(id, (*(Endpoint *const *) item)->id);
+}
+
 static int endpoint_compare(const void *key, const void *item) {
-        return strcmp(key, (*(Endpoint *const *) item)->key);
+        int r = id_compare(id_of(key), item);
+
+        return r != 0 ? r : strcmp(key, (*(Endpoint *const *) item)->key);
 }
 
 static Endpoint *endpoint_free(Endpoint *endpoint) {
@@ -72,7 +82,7 @@ static Endpoint *add(Endpoints *endpoints, const char *key, size_t at, const cha
         if (!endpoint->key || array_insert_gap(&endpoints->items, &endpoints->n_items, &endpoints->capacity, at,
                                                sizeof(*endpoints->items)) < 0)
                 return NULL;
-        endpoint->id = strrchr(endpoint->key, '/') + 1;
+        endpoint->id = id_of(endpoint->key);
         strcpy(endpoint->container, container);
         return endpoints->items[at] = TAKE_PTR(endpoint);
 }
@@ -115,8 +125,10 @@ void endpoints_drop(Endpoints *endpoints, const char *key) {
 }
 
 Endpoint *endpoints_find(const Endpoints *endpoints, const char *id) {
-        for (size_t i = 0; i < endpoints->n_items; i++)
-                if (!endpoints->items[i]->gone && strcmp(endpoints->items[i]->id, id) == 0)
+        size_t i = array_lower_bound(id, endpoints->items, endpoints->n_items, sizeof(*endpoints->items), id_compare);
+
+        for (; i < endpoints->n_items && strcmp(endpoints->items[i]->id, id) == 0; i++)
+                if (!endpoints->items[i]->gone)
                         return endpoints->items[i];
         return NULL;
 }

@@ -22,7 +22,7 @@ typedef struct Endpoint {
 } Endpoint;
 
 typedef struct Endpoints {
-        Endpoint **items; /* sorted by key */
+        Endpoint **items; /* sorted by ID, and by key where several have one */
         size_t n_items, capacity;
 } Endpoints;
 

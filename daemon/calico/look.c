@@ -272,7 +272,7 @@ static int judge_ledger(const CalicoLook *look, const Want *want, CalicoVerdict 
 static int judge_want(const CalicoLook *look, Want *want, CalicoVerdict *verdict) {
         int r;
 
-        want_choose(want, &look->endpoints, look->scope);
+        want_choose(want, endpoints_find(&look->endpoints, want->endpoint), look->scope);
         snprintf(verdict->profile, sizeof(verdict->profile), "%s", want->target);
         if (!*want->target) {
                 decide(verdict, want->state, "%s", want->reason);
@@ -309,7 +309,7 @@ int calico_look_foreach_other(const CalicoLook *look, const CalicoNeed *need,
         r = want_copy(need, &want);
         if (r < 0)
                 return r;
-        want_choose(&want, &look->endpoints, look->scope);
+        want_choose(&want, endpoints_find(&look->endpoints, want.endpoint), look->scope);
         holder_format(look->host, want.endpoint, self);
         if (*want.target)
                 r = get_ledger(look, want.target, &ledger);
@@ -344,7 +344,7 @@ static int collect_wants(const CalicoLook *look, const CalicoNeed *needs, size_t
                         wants_done(&wants);
                         return -ENOMEM;
                 }
-                want_choose(&wants.items[i], &look->endpoints, look->scope);
+                want_choose(&wants.items[i], endpoints_find(&look->endpoints, needs[i].endpoint), look->scope);
                 wants.count++;
         }
         *ret = wants;

@@ -71,6 +71,23 @@ static void forget_endpoint_profiles(Calico *calico) {
         }
 }
 
+/* Both are in the order of IDs. */
+static void find_endpoints(Calico *calico) {
+        size_t at = 0;
+
+        for (size_t i = 0; i < calico->n_wants; i++) {
+                Want *want = calico->sorted[i];
+
+                while (at < calico->endpoints.n_items && strcmp(calico->endpoints.items[at]->id, want->endpoint) < 0)
+                        at++;
+                want->found = NULL;
+                for (size_t k = at; !want->found && k < calico->endpoints.n_items &&
+                                    strcmp(calico->endpoints.items[k]->id, want->endpoint) == 0; k++)
+                        if (!calico->endpoints.items[k]->gone)
+                                want->found = calico->endpoints.items[k];
+        }
+}
+
 /* What each profile must have, and what profiles of ours each endpoint. A profile is only ever appended once it is
  * there. */
 static int collect(Calico *calico, Wanted *wanted) {
@@ -78,17 +95,15 @@ static int collect(Calico *calico, Wanted *wanted) {
 
         forget_endpoint_profiles(calico);
         for (size_t i = 0; r >= 0 && i < calico->n_wants; i++) {
-                Want *want = &calico->wants[i];
-                Endpoint *endpoint;
+                Want *want = calico->sorted[i];
 
-                want_choose(want, &calico->endpoints, calico->scope);
+                want_choose(want, want->found, calico->scope);
                 if (!*want->target)
                         continue;
                 r = wanted_add(wanted, want, calico->host);
-                endpoint = endpoints_find(&calico->endpoints, want->endpoint);
                 if (r >= 0 && own_profile_is(want->target) &&
-                    (is_in_place(calico, want) || endpoint_has_profile(endpoint, want->target)))
-                        r = add_endpoint_profile(endpoint, want->target);
+                    (endpoint_has_profile(want->found, want->target) || is_in_place(calico, want)))
+                        r = add_endpoint_profile(want->found, want->target);
         }
         return r;
 }
@@ -262,7 +277,7 @@ static const char *find_trouble(const Calico *calico, const Want *want, const Ta
 
 static void judge_want(const Calico *calico, Want *want) {
         const Task *task = pass_find_task(calico, want->target);
-        const Endpoint *endpoint = endpoints_find(&calico->endpoints, want->endpoint);
+        const Endpoint *endpoint = want->found;
         const char *reason = "";
 
         if (task && task_get_state(task) == CALICO_REFUSED) {
@@ -279,8 +294,9 @@ static void judge_want(const Calico *calico, Want *want) {
 }
 
 void pass_tell_outcomes(Calico *calico) {
+        find_endpoints(calico);
         for (size_t i = 0; i < calico->n_wants; i++) {
-                Want *want = &calico->wants[i];
+                Want *want = calico->wants[i];
                 CalicoOutcome outcome;
 
                 if (*want->target)
@@ -302,6 +318,7 @@ int pass_make_right(Calico *calico) {
         _cleanup_(wanted_done) Wanted wanted = {};
         int r;
 
+        find_endpoints(calico);
         r = collect(calico, &wanted);
         if (r >= 0)
                 r = collect_kept(calico, &wanted);

@@ -25,11 +25,12 @@ struct Calico {
         char reason[CALICO_REASON_SIZE]; /* why the datastore is away; "": it is not, or nothing is known yet */
         bool connected;                  /* the caller was told */
 
-        sd_event_source *pass;     /* armed by whatever changes */
+        sd_event_source *pass;     /* armed by whatever changes; it comes when its time has come, too */
         sd_event_source *pass_later;
         EtcdRequest *registration;
 
-        Want *wants;
+        Want **wants;  /* in the caller's order */
+        Want **sorted; /* the same, by calico_need_compare(): as the endpoints, by ID */
         size_t n_wants;
         bool wants_set;
         TaskContext task_context;

@@ -15,41 +15,59 @@ const char *holder_format(const char *host, const char *endpoint, char buffer[st
 
 /* Wants. */
 
+int calico_need_compare(const CalicoNeed *a, const CalicoNeed *b) {
+        int r = strcmp(a->endpoint, b->endpoint);
+
+        if (r == 0)
+                r = strcmp(a->profile ?: "", b->profile ?: "");
+        if (r == 0)
+                r = (a->protocol > b->protocol) - (a->protocol < b->protocol);
+        if (r == 0)
+                r = (int) a->ports.first - (int) b->ports.first;
+        if (r == 0)
+                r = (int) a->ports.last - (int) b->ports.last;
+        if (r == 0)
+                r = (a->n_from > b->n_from) - (a->n_from < b->n_from);
+        for (size_t i = 0; r == 0 && i < a->n_from; i++)
+                r = prefix_compare(&a->from[i], &b->from[i]);
+        return r;
+}
+
 void want_done(Want *want) {
         free(want->endpoint);
         free(want->profile);
+        free(want->from);
         free(want->rules);
         *want = (Want) {};
 }
 
-int want_copy(const CalicoNeed *need, Want *ret) {
-        Want want = { .n_rules = MAX(need->n_from, (size_t) 1) };
-
-        want.endpoint = strdup(need->endpoint);
-        want.profile = need->profile ? strdup(need->profile) : NULL;
-        want.rules = calloc(want.n_rules, sizeof(*want.rules));
-        if (!want.endpoint || (need->profile && !want.profile) || !want.rules) {
-                want_done(&want);
+static int copy_need(const CalicoNeed *need, Want *want) {
+        want->need = *need;
+        want->need.endpoint = want->endpoint = strdup(need->endpoint);
+        want->need.profile = want->profile = need->profile ? strdup(need->profile) : NULL;
+        want->need.from = want->from = calloc(need->n_from + 1, sizeof(*want->from));
+        if (!want->endpoint || (need->profile && !want->profile) || !want->from)
                 return -ENOMEM;
-        }
-        for (size_t i = 0; i < want.n_rules; i++) {
-                want.rules[i] = (ProfileRule) { .protocol = need->protocol, .ports = need->ports };
-                if (need->n_from > 0)
-                        want.rules[i].from = need->from[i];
-        }
-        own_profile_name(need->protocol, need->ports, need->from, need->n_from, want.own);
-        *ret = want;
+        if (need->n_from > 0)
+                memcpy(want->from, need->from, need->n_from * sizeof(*want->from));
         return 0;
 }
 
-bool want_equal(const Want *a, const Want *b) {
-        if (strcmp(a->endpoint, b->endpoint) != 0 || a->n_rules != b->n_rules ||
-            strcmp(a->profile ?: "", b->profile ?: "") != 0)
-                return false;
-        for (size_t i = 0; i < a->n_rules; i++)
-                if (profile_rule_compare(&a->rules[i], &b->rules[i]) != 0)
-                        return false;
-        return true;
+int want_copy(const CalicoNeed *need, Want *ret) {
+        Want want = { .n_rules = MAX(need->n_from, (size_t) 1) };
+        int r;
+
+        r = copy_need(need, &want);
+        want.rules = calloc(want.n_rules, sizeof(*want.rules));
+        if (r < 0 || !want.rules) {
+                want_done(&want);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < want.n_rules; i++)
+                want.rules[i] = (ProfileRule) { need->protocol, need->ports, want.from[i] };
+        own_profile_name(need->protocol, need->ports, need->from, need->n_from, want.own);
+        *ret = want;
+        return 0;
 }
 
 static void cannot(Want *want, CalicoState state, const char *format, ...) _printf_(3, 4);
@@ -79,8 +97,7 @@ static const char *choose_by_scope(const Want *want, const Endpoint *endpoint, C
                                                 : find_first_profile(endpoint);
 }
 
-void want_choose(Want *want, const Endpoints *endpoints, CalicoScope scope) {
-        const Endpoint *endpoint = endpoints_find(endpoints, want->endpoint);
+void want_choose(Want *want, const Endpoint *endpoint, CalicoScope scope) {
         const char *profile;
 
         if (!endpoint) {

@@ -12,8 +12,10 @@
 
 /* A need of the caller's, copied. */
 typedef struct Want {
+        CalicoNeed need; /* points into the next three */
         char *endpoint;
         char *profile; /* or NULL */
+        Prefix *from;
         ProfileRule *rules;
         size_t n_rules;
         char own[OWN_NAME_SIZE];
@@ -26,12 +28,15 @@ typedef struct Want {
         bool told;
         CalicoState told_state;
         char told_reason[CALICO_REASON_SIZE];
+
+        /* For the caller's use. */
+        bool kept;       /* it is still needed */
+        Endpoint *found; /* its endpoint; NULL: there is none */
 } Want;
 
 /* Returns 0, -ENOMEM. */
 int want_copy(const CalicoNeed *need, Want *ret);
 void want_done(Want *want);
-bool want_equal(const Want *a, const Want *b);
 
 typedef struct WantedProfile {
         char *name;
@@ -44,8 +49,8 @@ typedef struct Wanted {
 } Wanted;
 
 /* The profile that must have the rules goes to want->target. Where there can be none, that is "", and state and reason
- * say why; else they are left alone. */
-void want_choose(Want *want, const Endpoints *endpoints, CalicoScope scope);
+ * say why; else they are left alone. endpoint: the want's; NULL: there is none. */
+void want_choose(Want *want, const Endpoint *endpoint, CalicoScope scope);
 
 /* Adds what the want needs of its target. Returns 0 or -ENOMEM. */
 int wanted_add(Wanted *wanted, const Want *want, const char *host);

@@ -77,6 +77,29 @@ static void test_shared_by_hosts(void **state) {
         assert_false(key_exists(cluster, OWN_KEY));
 }
 
+/* Two host ports that lead to one port of the container: what was told of one of two equal needs holds on without the
+ * other. */
+static void test_needed_twice(void **state) {
+        Cluster *cluster = begin(state);
+        Host *host = start(cluster, 0);
+
+        host_add_need(host, "e1", PROTOCOL_TCP, 80);
+        host_add_need(host, "e1", PROTOCOL_TCP, 80);
+        host_set_needs(host);
+        cluster_wait(cluster, host->told[0].state == CALICO_IN_PLACE && host->told[1].state == CALICO_IN_PLACE);
+        host_set_needs(host);
+        assert_int_equal(host->told[0].state, CALICO_IN_PLACE);
+        assert_int_equal(host->told[1].state, CALICO_IN_PLACE);
+        host_remove_need(host, 0);
+        host_set_needs(host);
+        assert_int_equal(host->told[0].state, CALICO_IN_PLACE);
+        cluster_settle(cluster);
+        assert_string_equal(get_endpoint_profiles(cluster, "node1", "e1"), "web," OWN);
+        host_remove_need(host, 0);
+        host_set_needs(host);
+        cluster_wait(cluster, !key_exists(cluster, LEDGER_KEY));
+}
+
 /* Whoever changes it, or takes it away: it is made again. */
 static void test_made_again(void **state) {
         Cluster *cluster = begin(state);
@@ -244,7 +267,7 @@ static void test_scope_changes(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_comes_and_goes),      TEST(test_shared_by_hosts), TEST(test_made_again), TEST(test_needed_again),
+                TEST(test_comes_and_goes),      TEST(test_needed_twice), TEST(test_shared_by_hosts), TEST(test_made_again), TEST(test_needed_again),
                 TEST(test_records_come_and_go), TEST(test_limits),          TEST(test_named_profile),
                 TEST(test_killed_anywhere),     TEST(test_host_given_up),   TEST(test_scope_changes),
         };
