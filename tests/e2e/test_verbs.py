@@ -369,6 +369,49 @@ def test_explain_that_nobody_listens(machine):
                          " in web listen on port 81/tcp of all its addresses.\n")
 
 
+def test_explain_an_internal_network(machine):
+    """What it says is to be changed helps."""
+    machine.docker("network", "create", "--internal", "inner")
+    try:
+        web = machine.start("web", expose="8080:80", network="inner")
+        machine.itself.await_answer("web", "tcp", "127.0.0.1", 8080)
+        assert machine.itself.ask("tcp", HOST[4], 8080) is None
+        assert machine.outside.ask("tcp", HOST[4], 8080) is None
+        told = explain(machine, "web")
+        assert f"In the container, {web.address('inner')} has no default route" in told
+        assert told.endswith("docker network connect NETWORK web.\n")
+        machine.docker("network", "connect", "bridge", "web")
+        machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+        assert explain(machine, "web").endswith(NOTHING + "\n")
+    finally:
+        machine.docker("rm", "--force", "web")
+        machine.docker("network", "rm", "inner")
+
+
+def test_explain_no_way_to_a_container(machine):
+    web = machine.start("web", expose="8080:80", network="front")
+    machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+    route = machine.run(["ip", "route", "show", "match", web.address("front"), "scope", "link"])
+    machine.run(f"ip route del {route.strip()}")
+    try:
+        told = explain(machine, "web")
+    finally:
+        machine.run(f"ip route add {route.strip()}")
+    assert f"This host has no direct route to {web.address('front')}: nothing that it sends" in told
+    assert "\nTo change: find out who took the route away" in told
+
+
+def test_explain_what_this_host_does_not_have(machine):
+    machine.start("web", expose="203.0.113.99:8080:80,8081:80")
+    told = explain(machine, "web")
+    assert "This host has no address 203.0.113.99 now, which calico.expose of web names." in told
+    assert "\nTo change: give this host the address 203.0.113.99, or correct" in told
+    machine.start("other", expose="8082:80", options=labels(interface="eth*"))
+    told = explain(machine, "other")
+    assert "There is no interface eth* on this host now, on which alone may arrive" in told
+    assert "\nTo change: correct calico.expose.interface of other" in told
+
+
 def test_explain_another_firewall(machine):
     """What it says is to be changed helps."""
     machine.start("web", expose="8080:80")
