@@ -79,6 +79,8 @@ static void claim_judge(const Record *record, Claim *claim, const ContainerLabel
                 claim_refuse(claim, CLAIM_INVALID, REASON_LABEL);
         if (!claim->refused)
                 claim_refuse(claim, CLAIM_DENIED, entry_denied(&claim->entry, label, policy));
+        if (claim->reason == REASON_RESERVED_PORT)
+                claim->reserved = policy_find_reserved(policy, claim->entry.host_ports);
 }
 
 static void record_add_claim(Record *record, const char *text, size_t size, const ContainerLabel *label,
@@ -403,7 +405,6 @@ static const char *const reason_texts[_CLAIM_REASON_MAX] = {
         [REASON_SHIFTED_BALANCE] = "expected the same ports on the host and in the container, for mode=balance",
         [REASON_IMAGE_LABEL] = "the label came with the image, and the configuration has ImageLabels=ignore",
         [REASON_FORBIDDEN_PORT] = "the configuration does not permit that host port: see Ports=",
-        [REASON_RESERVED_PORT] = "the configuration reserves that host port: see ReservedPorts=",
         [REASON_FORBIDDEN_ADDRESS] = "the configuration does not permit that host address: see Addresses=",
         [REASON_LOCALHOST_OFF] = "the configuration has Localhost=no",
         [REASON_IPV6_LOOPBACK] = "the kernel cannot send on what comes to ::1",
@@ -462,6 +463,10 @@ const char *claim_format_reason(const Record *record, const Claim *claim, char b
                 return entry_error_to_string(claim->error);
         case REASON_LABEL:
                 return record->labels.problem;
+        case REASON_RESERVED_PORT:
+                snprintf(buffer, CLAIM_REASON_SIZE, "the configuration reserves host port %u: see ReservedPorts=",
+                         claim->reserved);
+                return buffer;
         case REASON_NO_FAMILY_ADDRESS:
                 return format_missing_family(record, claim, buffer);
         case REASON_NETWORK_ABSENT:

@@ -307,10 +307,10 @@ def test_explain_conflicts(machine):
 def test_explain_refusals(machine):
     machine.start("web", expose="22,80/tpc,8080:80", options=["--label", "calico.expose.mod=x"])
     told = explain(machine, "web")
-    assert "denied: the configuration reserves that host port" in told
+    assert "denied: the configuration reserves host port 22: see ReservedPorts=" in told
     assert 'The entry "80/tpc": invalid: expected tcp, udp or sctp after the slash.' in told
     assert "There is no such label: did you mean calico.expose.mode?" in told
-    assert 'for the entry "22": choose another host port for web, or take this one out of' in told
+    assert 'for the entry "22": choose another host port for web, or take 22 out of' in told
 
 
 def test_explain_an_image_label(machine):
