@@ -491,7 +491,15 @@ const char *claim_format_reason(const Record *record, const Claim *claim, char b
         }
 }
 
+/* Docker's name for a published port comes with its next list only: until then all that is known is the process that
+ * does the work. What comes behind that is no better word. */
+static bool is_docker_port(const Claim *claim) {
+        return claim->reason == REASON_HOST_PORT && claim->host_port->docker;
+}
+
 static uint64_t hash_other(const Claim *claim) {
+        if (is_docker_port(claim))
+                return hash_bytes(HASH_START, claim->host_port->user, strlen(claim->host_port->user));
         return claim->other ? hash_bytes(HASH_START, claim->other->container->id, CONTAINER_ID_SIZE) : 0;
 }
 
@@ -501,7 +509,7 @@ bool claim_is_news(const Record *record, const Claim *claim) {
         if (!notice->announced)
                 return true;
         return notice->state != claim->state || notice->reason != claim->reason ||
-               notice->other != hash_other(claim) ||
+               (notice->other != hash_other(claim) && (claim->reason != REASON_HOST_PORT || is_docker_port(claim))) ||
                (claim->state == CLAIM_EXPOSED && (address_compare(&notice->ipv4, &record->ipv4) != 0 ||
                                                   address_compare(&notice->ipv6, &record->ipv6) != 0));
 }

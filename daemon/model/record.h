@@ -77,7 +77,7 @@ typedef struct Record Record;
 
 /* What the claim was when it was last announced (logged). */
 typedef struct ClaimNotice {
-        uint64_t other; /* a hash of its ID; 0: nobody */
+        uint64_t other; /* a hash of its ID, or of Docker's name for a port that it published; 0: nobody */
         bool announced;
         ClaimState state;
         ClaimReason reason;
