@@ -2,11 +2,11 @@
 #include "daemon/config-calico.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "daemon/calico/record.h"
 
 const char config_no_memory[] = "memory";
@@ -170,7 +170,7 @@ static const char *set_machine_name(CalicoConfig *config) {
 static const char *read_password(CalicoConfig *config) {
         static const char expected[] = "a file with one line of at most 1024 bytes that this service can read";
         char text[CALICO_PASSWORD_MAX + 2];
-        _cleanup_close_ int fd = open(config->password_file, O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int fd = file_open(config->password_file);
         ssize_t size;
 
         if (fd < 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "daemon/messages.h"
@@ -113,7 +114,7 @@ static void policy_clear_interfaces(Policy *policy) {
 
 static const char *parse_ports(Config *config, const char *value) {
         if (!*value)
-                return "at least one port";
+                config->policy.n_ports = 0;
         return parse_list(value, add_port, &config->policy);
 }
 
@@ -408,6 +409,20 @@ static void reading_finish(Reading *reading) {
 
         if (expected)
                 reading_fail(reading, key, expected);
+        if (reading->config->policy.n_ports == 0)
+                reading_fail(reading, "Ports", "at least one port");
+}
+
+static int reading_open(Reading *reading) {
+        _cleanup_close_ int fd = file_open(reading->path);
+
+        if (fd < 0)
+                return fd;
+        reading->file = fdopen(fd, "r");
+        if (!reading->file)
+                return -errno;
+        (void) take_fd(&fd);
+        return 0;
 }
 
 int config_load(const char *path, Config **ret, char error[static CONFIG_ERROR_SIZE]) {
@@ -417,14 +432,15 @@ int config_load(const char *path, Config **ret, char error[static CONFIG_ERROR_S
 
         if (!config)
                 return -ENOMEM;
-        reading.file = fopen(path, "re");
-        if (reading.file) {
+        r = reading_open(&reading);
+        if (r >= 0) {
                 r = reading_parse(&reading);
                 fclose(reading.file);
-        } else
-                r = errno == ENOENT ? 0 : -errno;
+        } else if (r == -ENOENT)
+                r = 0;
         if (r < 0) {
-                snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, strerror(-r));
+                snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path,
+                         r == -ESPIPE ? "expected a file, not a pipe" : strerror(-r));
                 return r;
         }
         if (reading.result == 0)

@@ -40,7 +40,7 @@ struct Containers {
         uint64_t events_lost; /* when it was told last: CLOCK_MONOTONIC, 0: never */
         bool list_again; /* an event came since the list timer was started */
         Listing *listing;
-        bool listed_again; /* after the first one: whose health is not known by then is not waited for */
+        bool listed_again; /* after the first one: who is vague by then is not waited for */
         bool known;        /* see containers_are_known(); stays */
 };
 
@@ -155,7 +155,7 @@ static void containers_forget(Containers *containers, const char *id) {
                 containers_changed(containers);
 }
 
-/* The container is handed over; its labels are marked. A list need not say how healthy it is. */
+/* The container is handed over; its labels are marked. A list need not say all that counts. */
 static void containers_put(Containers *containers, Container *container) {
         char id[CONTAINER_ID_SIZE + 1];
         Record *record;
@@ -171,7 +171,7 @@ static void containers_put(Containers *containers, Container *container) {
                 containers_lose(containers);
         else if (r > 0)
                 containers_changed(containers);
-        if (r > 0 && record && record->waiting == REASON_HEALTH_UNKNOWN)
+        if (r > 0 && record && record_is_vague(record))
                 containers_inspect(containers, id);
 }
 
@@ -417,20 +417,20 @@ static const DockerHandlers docker_handlers = {
         .image = on_docker_image,
 };
 
-/* A list need not say how healthy a container is: until Docker was asked, what it has must not be withdrawn. */
-static bool health_is_known(const Containers *containers) {
+/* A list need not say all that counts: until Docker was asked, what a container has must not be withdrawn. */
+static bool nothing_is_vague(const Containers *containers) {
         size_t n;
         Record *const *records = model_records(containers->model, &n);
 
         for (size_t i = 0; i < n; i++)
-                if (records[i]->waiting == REASON_HEALTH_UNKNOWN)
+                if (record_is_vague(records[i]))
                         return false;
         return true;
 }
 
 bool containers_are_known(Containers *containers) {
         containers->known |= listing_is_there(containers->listing) && !images_has_parked(containers->images) &&
-                             (containers->listed_again || health_is_known(containers));
+                             (containers->listed_again || nothing_is_vague(containers));
         return containers->known;
 }
 

@@ -423,7 +423,7 @@ static int reconcile_docker_user(Kernel *kernel, size_t i) {
                 return r;
         kernel->docker_user_suspect[i] = false;
         if (state == DOCKER_USER_PUT)
-                log_event(LOG_INFO, MESSAGE_DOCKER_USER, NULL,
+                log_event(LOG_NOTICE, MESSAGE_DOCKER_USER, NULL,
                           "Put the rule for marked packets at the top of %s filter DOCKER-USER",
                           families[i] == AF_INET ? "ip" : "ip6");
         return 0;

@@ -155,11 +155,10 @@ bool listing_is_there(const Listing *listing) {
 }
 
 static bool record_is_doubtful(const Record *record) {
-        if (record->doubted)
+        if (record->doubted || record_is_vague(record))
                 return true;
         for (size_t i = 0; i < record->n_claims; i++)
-                if (record->claims[i].reason == REASON_DUPLICATE_ADDRESS ||
-                    record->claims[i].reason == REASON_HEALTH_UNKNOWN)
+                if (record->claims[i].reason == REASON_DUPLICATE_ADDRESS)
                         return true;
         return false;
 }

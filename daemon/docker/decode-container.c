@@ -272,6 +272,15 @@ static int32_t decode_pid(const cJSON *state) {
         return pid > 0 && pid <= INT32_MAX ? (int32_t) pid : 0;
 }
 
+/* An engine that does not say here whose network it uses never will. */
+static int settle_network_mode(Container *container) {
+        if (container_knows_network_mode(container))
+                return 0;
+        free(container->network_mode);
+        container->network_mode = strdup("default");
+        return container->network_mode ? 0 : -ENOMEM;
+}
+
 static int decode_inspect(const cJSON *json, Container *container) {
         const cJSON *state = json_member(json, "State"), *health = json_member(state, "Health");
         const cJSON *config = json_member(json, "Config");
@@ -294,7 +303,7 @@ static int decode_inspect(const cJSON *json, Container *container) {
                 r = decode_labels_of(config, container);
         if (r >= 0)
                 r = decode_common(json, container);
-        return r;
+        return r < 0 ? r : settle_network_mode(container);
 }
 
 /* The ID is what both shapes must have. */

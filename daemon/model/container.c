@@ -180,9 +180,13 @@ static bool label_equal(const ContainerLabel *a, const ContainerLabel *b) {
                a->from_image == b->from_image;
 }
 
-/* Podman's list does not say it. */
-static bool network_mode_equal(const char *a, const char *b) {
-        return !a || !b || *a == '\0' || *b == '\0' || strcmp(a, b) == 0;
+bool container_knows_network_mode(const Container *container) {
+        return container->network_mode && *container->network_mode;
+}
+
+static bool network_mode_equal(const Container *a, const Container *b) {
+        return !container_knows_network_mode(a) || !container_knows_network_mode(b) ||
+               strcmp(a->network_mode, b->network_mode) == 0;
 }
 
 static bool health_equal(ContainerHealth a, ContainerHealth b) {
@@ -192,7 +196,7 @@ static bool health_equal(ContainerHealth a, ContainerHealth b) {
 bool container_equal(const Container *a, const Container *b) {
         if (strcmp(a->id, b->id) != 0 || !text_equal(a->name, b->name) || a->created != b->created ||
             a->state != b->state || !health_equal(a->health, b->health) ||
-            !network_mode_equal(a->network_mode, b->network_mode) || a->labels_dropped != b->labels_dropped ||
+            !network_mode_equal(a, b) || a->labels_dropped != b->labels_dropped ||
             a->truncated != b->truncated || a->n_networks != b->n_networks || a->n_labels != b->n_labels)
                 return false;
         for (size_t i = 0; i < a->n_networks; i++)

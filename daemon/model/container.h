@@ -57,7 +57,8 @@ typedef struct ContainerLabel {
 typedef struct Container {
         char *name;         /* without the leading slash */
         char *image_id;     /* "sha256:..."; NULL in a copy: it never changes */
-        char *network_mode; /* HostConfig.NetworkMode: "default", "host", "none", "container:<id>", a name */
+        char *network_mode; /* HostConfig.NetworkMode: "default", "host", "none", "container:<id>", a name; "" or NULL
+                               if unknown (Podman's list does not say) */
         ContainerNetwork *networks; /* sorted by name */
         size_t n_networks;
         ContainerLabel *labels; /* those that begin with "calico.expose"; sorted by key */
@@ -77,6 +78,9 @@ typedef struct Container {
 Container *container_new(const char *id);
 Container *container_free(Container *container);
 DEFINE_CLEANUP(Container, container_free)
+
+/* Whether it is known whose network it uses. Until then it is taken to have one of its own. */
+bool container_knows_network_mode(const Container *container);
 
 /* Copies that many labels; *ret is NULL where there are none. Returns 0 or -ENOMEM. */
 int container_labels_copy(const ContainerLabel *labels, size_t n_labels, ContainerLabel **ret);

@@ -201,10 +201,11 @@ bool model_waits_for_host_ports(const Model *model) {
         return model->sum.host_port_waits > 0;
 }
 
-/* Who does not know how healthy a container is says nothing new by that. */
+/* Who does not know how healthy a container is, or whose network it uses, says nothing new by that. */
 static bool says_nothing_new(const Container *container, const Container *known) {
         return container_equal(container, known) &&
-               (container->health == HEALTH_UNKNOWN || container->health == known->health);
+               (container->health == HEALTH_UNKNOWN || container->health == known->health) &&
+               (!container_knows_network_mode(container) || container_knows_network_mode(known));
 }
 
 int model_put(Model *model, Container *container) {

@@ -378,6 +378,10 @@ void record_inherit(Record *record, const Record *old) {
                 record->path6 = old->path6;
 }
 
+bool record_is_vague(const Record *record) {
+        return record->waiting == REASON_HEALTH_UNKNOWN || !container_knows_network_mode(record->container);
+}
+
 int record_compare_age(const Record *a, const Record *b) {
         if (a->container->created != b->container->created)
                 return a->container->created < b->container->created ? -1 : 1;

@@ -181,6 +181,10 @@ int record_remember(Record *record, const RecordMemory *memory, const Attachment
  * and the paths of addresses that are still the same. */
 void record_inherit(Record *record, const Record *old);
 
+/* Whether something that counts, and that a list need not say, is not known of it: how healthy it is, or whose network it
+ * uses. An inspect says both. */
+bool record_is_vague(const Record *record);
+
 /* The claimants' order: who was created first, then the ID. */
 int record_compare_age(const Record *a, const Record *b);
 

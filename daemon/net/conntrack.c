@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/array.h"
 #include "common/netlink.h"
@@ -30,9 +31,13 @@
  * where little is in the table, the whole of it is one part. */
 #define SWEEP_PRIORITY (SD_EVENT_PRIORITY_IDLE + 10)
 
-/* But where there is always something else to do, old flows do not stay for ever: so long after it was due, a sweep goes
- * before the pass. */
+/* But where there is always something else to do, old flows do not stay for ever: so long after it was due, a part of a
+ * sweep goes before the pass, and so long after that the next. Not all of them at once: where the table is large, that
+ * is a second, in which nothing could be withdrawn. */
 #define URGENT_USEC UINT64_C(100000)
+#define URGENT_AGAIN_USEC UINT64_C(2000)
+
+#define USEC_PER_SEC UINT64_C(1000000)
 
 #define LOCAL_MEMORY 8
 
@@ -226,6 +231,19 @@ static void conntrack_rest(Conntrack *conntrack) {
         conntrack_set_priority(conntrack, SWEEP_PRIORITY);
 }
 
+/* A part went before the pass: now that has its turn, and whatever else waits. The loop's time is from before the part,
+ * which may have taken longer than this. */
+static void conntrack_give_way(Conntrack *conntrack) {
+        struct timespec now;
+
+        if (!conntrack->sweep.running || sd_event_source_get_enabled(conntrack->urgent, NULL) != 0 ||
+            clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+                return;
+        if (timer_set(conntrack->urgent, (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000 +
+                                                 URGENT_AGAIN_USEC) >= 0)
+                conntrack_set_priority(conntrack, SWEEP_PRIORITY);
+}
+
 static int sweep_ask(Conntrack *conntrack, uint8_t family) {
         _Alignas(struct nlmsghdr) char request[NETLINK_REQUEST_SIZE];
         const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
@@ -356,6 +374,7 @@ static bool sweep_read(Conntrack *conntrack) {
         }
         if (size < 0 || sweep_take_part(conntrack, (const struct nlmsghdr *) buffer, (size_t) size))
                 sweep_next(conntrack);
+        conntrack_give_way(conntrack);
         return true;
 }
 

@@ -178,10 +178,17 @@ static void paths_on_message(Paths *paths, const struct nlmsghdr *message) {
         }
 }
 
+/* A notification waits to be read, or a loss to be told. */
+static bool paths_has_news(const Paths *paths) {
+        struct pollfd monitor = { .fd = paths->monitor, .events = POLLIN };
+
+        return poll(&monitor, 1, 0) != 0;
+}
+
 /* After a loss the kernel says nothing of further ones until all is read (NETLINK_S_CONGESTED in af_netlink.c): what is
- * looked at before that may change again unheard. */
-static void paths_on_all_read(Paths *paths) {
-        if (!paths->lost)
+ * looked at before that may change again unheard. All may be read without the next one having been asked for. */
+static void paths_on_read(Paths *paths) {
+        if (!paths->lost || paths_has_news(paths))
                 return;
         paths->lost = false;
         paths_resync(paths);
@@ -196,10 +203,8 @@ static int paths_on_monitor(_unused_ sd_event_source *source, int fd, _unused_ u
                 ssize_t size = netlink_receive(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
                 size_t left = (size_t) size;
 
-                if (size == -EAGAIN) {
-                        paths_on_all_read(paths);
+                if (size == -EAGAIN)
                         break;
-                }
                 /* Whatever the error, it is not known what it took along. */
                 if (size < 0) {
                         paths->lost = true;
@@ -208,6 +213,7 @@ static int paths_on_monitor(_unused_ sd_event_source *source, int fd, _unused_ u
                 for (; message_is_whole(message, left); message = message_next(message, &left))
                         paths_on_message(paths, message);
         }
+        paths_on_read(paths);
         return 0;
 }
 
@@ -302,9 +308,7 @@ Paths *paths_free(Paths *paths) {
 /* What is known of interfaces is true as long as no notification waits that could say otherwise. Many are asked for
  * anew: that costs little, and says how route_localnet is, of which there are no notifications. */
 static void paths_check_links(Paths *paths, size_t n) {
-        struct pollfd monitor = { .fd = paths->monitor, .events = POLLIN };
-
-        if (n > 1 || paths->monitor < 0 || poll(&monitor, 1, 0) != 0)
+        if (n > 1 || paths->monitor < 0 || paths_has_news(paths))
                 known_links_clear(&paths->links);
 }
 

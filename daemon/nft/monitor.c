@@ -128,10 +128,11 @@ void monitor_take_datagram(const void *datagram, size_t size, uint32_t own_port,
 }
 
 /* After a loss the kernel says nothing of further ones until all is read (NETLINK_S_CONGESTED in af_netlink.c): what is
- * read before that may change again unheard. */
+ * read before that may change again unheard. All may be read without the next one having been asked for. */
 static void monitor_tell_lost(NftMonitor *monitor, NftChanges *changes) {
-        if (monitor->lost)
-                *changes = nft_changes_all;
+        if (!monitor->lost || nfnl_wait(monitor->fd, 0) == 0)
+                return;
+        *changes = nft_changes_all;
         monitor->lost = false;
 }
 
@@ -142,10 +143,8 @@ int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret)
         for (int i = 0; i < DATAGRAMS_MAX; i++) {
                 ssize_t size = nfnl_receive(monitor->fd, monitor->buffer, sizeof(monitor->buffer));
 
-                if (size == -EAGAIN) {
-                        monitor_tell_lost(monitor, &changes);
+                if (size == -EAGAIN)
                         break;
-                }
                 if (size == -ENOBUFS || size == -EMSGSIZE)
                         monitor->lost = true;
                 else if (size < 0)
@@ -153,6 +152,7 @@ int nft_monitor_read(NftMonitor *monitor, const NftSocket *own, NftChanges *ret)
                 else
                         monitor_take_datagram(monitor->buffer, (size_t) size, own_port, &changes);
         }
+        monitor_tell_lost(monitor, &changes);
         *ret = changes;
         return 0;
 }

@@ -109,9 +109,11 @@ def split_list(text):
 
 
 def is_candidate(container, labels):
-    """Its state, and its health where that counts."""
+    """Its state, whose network it is in, and its health where that counts."""
     state = container["State"]
     if not state["Running"] or state["Restarting"]:
+        return False
+    if container["HostConfig"]["NetworkMode"].startswith("container:"):
         return False
     return labels.get("calico.expose.when") != "healthy" or \
         state.get("Health", {}).get("Status") == "healthy"

@@ -4,6 +4,7 @@
 import pytest
 
 from engine import VERSIONS, Replay
+from stays import STAYS
 
 LABELS = {
     "web": {"calico.expose": "80,8443:443,53/udp,9/sctp,22,99999,8443:444"},
@@ -75,6 +76,23 @@ def test_every_operation(engine, host):
         except AssertionError as error:
             raise AssertionError(f"step {number}: {error}") from None
     assert host.process.alive
+
+
+@pytest.mark.parametrize("version", ["podman-4.3"], indirect=True)
+def test_containers_that_share_a_network(engine, host, monitor):
+    """Podman lists each of them with the one address that they have, and does not say whose it is."""
+    engine.run("stays", labels=STAYS)
+    owner = engine.state.find("stays")
+    for name in "before", "behind":
+        engine.run(name, labels={"calico.expose": "81"}, network_mode=f"container:{owner.id}")
+        engine.set_address(name, "bridge", owner.endpoints["bridge"].address(4))
+        engine.set_address(name, "bridge", owner.endpoints["bridge"].address(6), 6)
+    for _ in range(2):
+        process = host.start_ready()
+        host.await_right()
+        assert not process.said("has the same address") and not process.said("exposed 81/tcp")
+        process.kill()
+    assert not monitor.lines
 
 
 def test_recorded_answers(space, tmp_path, host, version):

@@ -225,7 +225,7 @@ def test_enforce_from_the_start(machine, routed):
 
 BAD = [
     ("[Expose]\nPorts=0-80", 2, "Ports", "ports or ranges of ports"),
-    ("[Expose]\nPorts=", 2, "Ports", "at least one port"),
+    ("[Expose]\nPorts=80\nPorts=", 3, "Ports", "at least one port"),
     ("# comment\n[Expose]\nReservedPorts=22,ssh", 3, "ReservedPorts", "ports or ranges of ports"),
     ("[Expose]\nAddresses=localhost", 2, "Addresses", "addresses of the host or networks"),
     ("[Expose]\nInterfaces=eth0,a/b", 2, "Interfaces", "names of interfaces"),

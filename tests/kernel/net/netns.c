@@ -124,6 +124,20 @@ void netns_limit_monitor(int size) {
         assert_return_code(setsockopt(find_monitor(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), errno);
 }
 
+void netns_crowd_monitor(unsigned n) {
+        const struct nlmsghdr nothing = { .nlmsg_len = sizeof(nothing), .nlmsg_type = NLMSG_NOOP };
+        _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+        struct sockaddr_nl monitor = {};
+        socklen_t size = sizeof(monitor);
+
+        assert_return_code(fd, errno);
+        assert_return_code(getsockname(find_monitor(), (struct sockaddr *) &monitor, &size), errno);
+        monitor.nl_groups = 0;
+        for (unsigned i = 0; i < n; i++)
+                assert_return_code(sendto(fd, &nothing, sizeof(nothing), 0, (const struct sockaddr *) &monitor, size),
+                                   errno);
+}
+
 uint64_t now_usec(void) {
         struct timespec now;
 

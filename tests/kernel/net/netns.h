@@ -33,6 +33,8 @@ void netns_await_addresses(void);
 void netns_give(int netns, const char *ifname);
 /* Leaves the process's netlink monitor so many bytes of room (SO_RCVBUF): what comes faster than it is read is lost. */
 void netns_limit_monitor(int size);
+/* Puts so many datagrams into its queue, of a sender that it passes over. */
+void netns_crowd_monitor(unsigned n);
 /* Writes a file below /proc/sys of the current namespace. */
 void netns_sysctl(const char *path, const char *value);
 

@@ -462,6 +462,38 @@ static void old_flows_go_beside_passes_without_end(void **state) {
         sd_event_source_disable_unref(pass);
 }
 
+typedef struct Gaps {
+        uint64_t last, longest; /* turns of the loop */
+} Gaps;
+
+static int pass_once_more(sd_event_source *source, void *userdata) {
+        Gaps *gaps = userdata;
+        uint64_t now = 0;
+
+        assert_return_code(sd_event_get_iteration(sd_event_source_get_event(source), &now), 0);
+        if (gaps->last > 0)
+                gaps->longest = MAX(gaps->longest, now - gaps->last);
+        gaps->last = now;
+        return 0;
+}
+
+/* A sweep that is late goes before the pass in parts: what is withdrawn then does not wait for all of a large table. */
+static void passes_go_beside_a_long_sweep(void **state) {
+        enum { FLOWS = 15000, TURNS_MAX = 10 }; /* all parts: some 100 */
+        Fixture *fixture = *state;
+        sd_event_source *pass = NULL;
+        Gaps gaps = {};
+
+        flows_make_many(FLOWS);
+        flows_make(&made);
+        assert_return_code(sd_event_add_defer(fixture->event, &pass, pass_once_more, &gaps), 0);
+        assert_return_code(sd_event_source_set_priority(pass, SD_EVENT_PRIORITY_IDLE), 0);
+        assert_return_code(sd_event_source_set_enabled(pass, SD_EVENT_ON), 0);
+        delete_one(fixture, translated(PROTOCOL_UDP, 8080, "172.30.0.2", 80), 1);
+        assert_in_range(gaps.longest, 2, TURNS_MAX);
+        sd_event_source_disable_unref(pass);
+}
+
 static void zones_are_kept_apart(void **state) {
         Fixture *fixture = *state;
         FlowMade in_zone = made;
@@ -637,6 +669,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(it_looks_a_second_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(filters_join_while_it_runs, setup, teardown),
                 cmocka_unit_test_setup_teardown(old_flows_go_beside_passes_without_end, setup, teardown),
+                cmocka_unit_test_setup_teardown(passes_go_beside_a_long_sweep, setup, teardown),
                 cmocka_unit_test_setup_teardown(zones_are_kept_apart, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_has_no_ports_is_passed_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failure_is_told_and_made_good, setup, teardown),

@@ -76,6 +76,18 @@ static int setup(void **state) {
         return 0;
 }
 
+/* Nothing but lo, of which the kernel has nothing to say. */
+static int setup_silence(void **state) {
+        static Fixture fixture;
+
+        netns_enter_fresh();
+        fixture = (Fixture) { .peer = -1 };
+        assert_int_equal(sd_event_new(&fixture.event), 0);
+        assert_int_equal(paths_new(fixture.event, &handlers, &fixture.seen, &fixture.paths), 0);
+        *state = &fixture;
+        return 0;
+}
+
 static int teardown(void **state) {
         Fixture *fixture = *state;
 
@@ -445,6 +457,18 @@ static void what_is_lost_behind_a_loss_is_looked_at_too(void **state) {
         } while (!late_route_or_all_seen(fixture));
 }
 
+/* The last that one turn reads is the last that there is: nothing wakes the loop any more. */
+static void a_loss_is_told_where_a_turn_reads_just_all(void **state) {
+        enum { NOTIFICATIONS_OF_A_TURN = 64 };
+        Fixture *fixture = *state;
+
+        loop_settle(fixture->event);
+        netns_crowd_monitor(NOTIFICATIONS_OF_A_TURN - 1); /* the loss is the first */
+        netns_limit_monitor(1);
+        netns_run("ip route add 10.91.0.0/24 dev lo");
+        await_route(fixture, "-/0");
+}
+
 static void many_messages_do_not_hold_the_loop(void **state) {
         Fixture *fixture = *state;
         uint64_t longest;
@@ -507,6 +531,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_link_that_went_is_told, setup, teardown),
                 cmocka_unit_test_setup_teardown(lost_messages_make_all_looked_at_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_lost_behind_a_loss_is_looked_at_too, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_loss_is_told_where_a_turn_reads_just_all, setup_silence, teardown),
                 cmocka_unit_test_setup_teardown(many_messages_do_not_hold_the_loop, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_reader_answers_and_wishes_nothing, setup, teardown),
                 cmocka_unit_test(is_freed_half_made),

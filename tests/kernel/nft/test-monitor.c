@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -192,6 +193,36 @@ static void after_an_overrun_all_may_have_changed(void **state) {
         assert_changes(monitor, fixture->nft, false, false, false);
 }
 
+/* Of a sender that it passes over. */
+static void crowd(const NftMonitor *monitor, unsigned n) {
+        const struct nlmsghdr nothing = { .nlmsg_len = sizeof(nothing), .nlmsg_type = NLMSG_NOOP };
+        _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+        struct sockaddr_nl to = {};
+        socklen_t size = sizeof(to);
+
+        assert_return_code(fd, errno);
+        assert_return_code(getsockname(nft_monitor_fd(monitor), (struct sockaddr *) &to, &size), errno);
+        to.nl_groups = 0;
+        for (unsigned i = 0; i < n; i++)
+                assert_return_code(sendto(fd, &nothing, sizeof(nothing), 0, (const struct sockaddr *) &to, size),
+                                   errno);
+}
+
+/* The last that one call reads is the last that there is: nothing makes it readable again. */
+static void a_loss_is_told_where_a_call_reads_just_all(void **state) {
+        enum { DATAGRAMS_OF_A_CALL = 4096 };
+        _cleanup_(nft_monitor_freep) NftMonitor *monitor = NULL;
+        Fixture *fixture = *state;
+
+        assert_int_equal(nft_monitor_new(&monitor), 0);
+        crowd(monitor, DATAGRAMS_OF_A_CALL - 1); /* the loss is the first */
+        assert_return_code(setsockopt(nft_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUF, &(int) { 1 }, sizeof(int)),
+                           errno);
+        run("nft add table inet other");
+        assert_changes(monitor, fixture->nft, true, true, true);
+        assert_false(is_readable(monitor));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 NFT_TEST(own_changes_do_not_count),
@@ -201,6 +232,7 @@ int main(void) {
                 NFT_TEST(what_is_not_ours_is_not_told),
                 NFT_TEST(ten_thousand_own_elements_fit),
                 NFT_TEST(after_an_overrun_all_may_have_changed),
+                NFT_TEST(a_loss_is_told_where_a_call_reads_just_all),
         };
 
         fixture_require_namespaces();

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -125,12 +126,32 @@ static void test_calico(void **state _unused_) {
 
 static void test_empty_lists(void **state _unused_) {
         _cleanup_(config_freep) Config *config = good("[Expose]\nReservedPorts=22,443\nReservedPorts=\n"
+                                                      "Ports=22\nPorts=\nPorts=80\n"
                                                       "Interfaces=eth0\nInterfaces=\n"
                                                       "Addresses=192.0.2.1\nAddresses=\n");
 
         assert_int_equal(config->policy.n_reserved, 0);
+        assert_true(policy_permits_ports(&config->policy, (PortRange) { 80, 80 }));
+        assert_false(policy_permits_ports(&config->policy, (PortRange) { 22, 22 }));
         assert_int_equal(config->policy.n_interfaces, 0);
         assert_int_equal(config->policy.n_addresses, 0);
+}
+
+/* Nobody writes to it, and the daemon must not wait for that. */
+static void test_pipes(void **state _unused_) {
+        char path[] = "/tmp/test-config-XXXXXX", text[128], error[CONFIG_ERROR_SIZE] = "";
+        Config *config = NULL;
+
+        assert_non_null(mkdtemp(path));
+        snprintf(text, sizeof(text), "%s/pipe", path);
+        assert_int_equal(mkfifo(text, 0600), 0);
+        assert_int_equal(config_load(text, &config, error), -ESPIPE);
+        assert_non_null(strstr(error, "expected a file, not a pipe"));
+        snprintf(text, sizeof(text), "[Profile]\nBackend=calico-v1\nUser=a\nPasswordFile=%s/pipe\n", path);
+        assert_int_equal(load(text, &config, error), -EINVAL);
+        snprintf(text, sizeof(text), "%s/pipe", path);
+        assert_int_equal(unlink(text), 0);
+        assert_int_equal(rmdir(path), 0);
 }
 
 static void test_mark_alone_is_its_mask(void **state _unused_) {
@@ -188,6 +209,7 @@ static void test_bad_values(void **state _unused_) {
                 { "[Docker]\nSocket=\n", ":2:", "Socket" },
                 { "[Expose]\n\n\nPorts=0\n", ":4:", "Ports" },
                 { "[Expose]\nPorts=\n", ":2:", "Ports" },
+                { "[Expose]\nPorts=80\nPorts=\n[Docker]\n", ":4:", "Ports" },
                 { "[Expose]\nPorts=65536\n", ":2:", "Ports" },
                 { "[Expose]\nPorts=90-80\n", ":2:", "Ports" },
                 { "[Expose]\nPorts=-80\n", ":2:", "Ports" },
@@ -277,6 +299,7 @@ int main(void) {
                 cmocka_unit_test(test_calico_defaults),
                 cmocka_unit_test(test_calico),
                 cmocka_unit_test(test_empty_lists),
+                cmocka_unit_test(test_pipes),
                 cmocka_unit_test(test_mark_alone_is_its_mask),
                 cmocka_unit_test(test_unknown_keys_are_warned_about),
                 cmocka_unit_test(test_bad_values),

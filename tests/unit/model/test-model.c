@@ -170,6 +170,32 @@ static void test_health_is_learnt(void **state _unused_) {
         assert_int_equal(find(model, 2)->waiting, REASON_UNHEALTHY);
 }
 
+static Container *build_mode(const char *mode) {
+        Container *container = build_on_bridge(2, "80");
+
+        free(container->network_mode);
+        container->network_mode = mode ? strdup(mode) : NULL;
+        return container;
+}
+
+/* Podman's list does not say whose network it is. */
+static void test_network_mode_is_learnt(void **state _unused_) {
+        static const char *const unknown[] = { NULL, "" };
+
+        for (size_t i = 0; i < ELEMENTSOF(unknown); i++) {
+                _cleanup_(model_freep) Model *model = model_make();
+
+                assert_int_equal(model_put(model, build_mode(unknown[i])), 1);
+                assert_int_equal(find(model, 2)->waiting, REASON_NONE);
+                assert_true(record_is_vague(find(model, 2)));
+                assert_int_equal(model_put(model, build_mode("container:1")), 1);
+                assert_int_equal(find(model, 2)->waiting, REASON_SHARED_NETWORK);
+                assert_false(record_is_vague(find(model, 2)));
+                assert_int_equal(model_put(model, build_mode(unknown[i])), 0);
+                assert_int_equal(find(model, 2)->waiting, REASON_SHARED_NETWORK);
+        }
+}
+
 static void test_departed_are_kept_until_forgotten(void **state _unused_) {
         _cleanup_(model_freep) Model *model = model_make();
         size_t n;
@@ -502,6 +528,7 @@ int main(void) {
                 cmocka_unit_test(test_withdrawn_is_remembered),
                 cmocka_unit_test(test_withdrawn_twice),
                 cmocka_unit_test(test_health_is_learnt),
+                cmocka_unit_test(test_network_mode_is_learnt),
                 cmocka_unit_test(test_departed_are_kept_until_forgotten),
                 cmocka_unit_test(test_new_address),
                 cmocka_unit_test(test_holder_survives_restart),
