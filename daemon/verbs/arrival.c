@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/verbs/arrival.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "daemon/net/flows_read.h"
 
 /* Claims */
 
@@ -109,32 +109,11 @@ static void look_at_interfaces(const Survey *survey, const Record *record, Obsta
                                               &obstacles->items[obstacles->count++]);
 }
 
-/* By bind(2), which asks what the table asks of a packet. An error of another kind says nothing. */
-static bool is_missing_here(const Address *address) {
-        union {
-                struct sockaddr any;
-                struct sockaddr_in v4;
-                struct sockaddr_in6 v6;
-        } socket_address = {};
-        int fd, r;
-
-        socket_address.any.sa_family = address->family;
-        if (address->family == AF_INET)
-                memcpy(&socket_address.v4.sin_addr, address->bytes, sizeof(struct in_addr));
-        else
-                memcpy(&socket_address.v6.sin6_addr, address->bytes, sizeof(struct in6_addr));
-        fd = socket(address->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return false;
-        r = bind(fd, &socket_address.any, sizeof(socket_address)) < 0 ? errno : 0;
-        close(fd);
-        return r == EADDRNOTAVAIL;
-}
-
 bool obstacle_of_address(const Record *record, const Address *address, Obstacle *ret) {
         char text[ADDRESS_TEXT_SIZE];
 
-        if (!address_is_set(address) || !is_missing_here(address))
+        /* That there is no telling says nothing. */
+        if (!address_is_set(address) || flows_address_is_local(address) != 0)
                 return false;
         *ret = (Obstacle) { .certain = true };
         address_format(address, text);

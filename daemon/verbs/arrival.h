@@ -15,8 +15,7 @@ bool obstacle_of_path(const Record *record, uint8_t family, Obstacle *ret);
 /* By the container's own routes, who is outside gets no answer. */
 bool obstacle_of_routes(const Record *record, uint8_t family, Routes routes, Obstacle *ret);
 
-/* This host does not have that address, on which an entry is to be exposed. AF_UNSPEC, and what stands for all of them,
- * are no obstacle. */
+/* This host does not have that address, on which an entry is to be exposed. AF_UNSPEC, all of them, is no obstacle. */
 bool obstacle_of_address(const Record *record, const Address *address, Obstacle *ret);
 
 /* An interface, on which alone what is for the container may arrive, is not there. by_label: the container's label names

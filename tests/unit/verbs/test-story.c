@@ -346,7 +346,7 @@ static void test_not_this_hosts(void **state _unused_) {
         Address address = {};
 
         assert_false(obstacle_of_address(&record, &address, &obstacle));
-        for (const char *const *here = (const char *const[]) { "127.0.0.1", "127.0.0.2", "0.0.0.0", "::", NULL }; *here; here++) {
+        for (const char *const *here = (const char *const[]) { "127.0.0.1", "127.0.0.2", NULL }; *here; here++) {
                 assert_int_equal(address_parse(*here, &address), 0);
                 assert_false(obstacle_of_address(&record, &address, &obstacle));
         }
