@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "daemon/net/flows_read.h"
+#include "daemon/verbs/words.h"
 
 /* Claims */
 
@@ -33,10 +34,14 @@ static const Address *record_address(const Record *record, uint8_t family) {
         return family == AF_INET ? &record->ipv4 : &record->ipv6;
 }
 
+static const RecordPath *record_path(const Record *record, uint8_t family) {
+        return family == AF_INET ? &record->path4 : &record->path6;
+}
+
 /* The container's network */
 
 bool obstacle_of_path(const Record *record, uint8_t family, Obstacle *ret) {
-        const RecordPath *path = family == AF_INET ? &record->path4 : &record->path6;
+        const RecordPath *path = record_path(record, family);
         char text[ADDRESS_TEXT_SIZE];
 
         if (!path->asked || path->known)
@@ -49,6 +54,28 @@ bool obstacle_of_path(const Record *record, uint8_t family, Obstacle *ret) {
                  "itself, as a bridge: docker network connect NETWORK %s",
                  text, record->name, record->name);
         return true;
+}
+
+void obstacle_of_parent(const Record *record, uint8_t family, Obstacle *ret) {
+        char address[ADDRESS_TEXT_SIZE], name[4 * IF_NAMESIZE];
+
+        *ret = (Obstacle) { .certain = true };
+        snprintf(ret->what, OBSTACLE_SIZE,
+                 "The network of %s is a macvlan on %s, and a host never reaches those on its own interface: nothing that it "
+                 "sends to %s arrives in the container.",
+                 record->name, words_escape(record_path(record, family)->ifname, name, sizeof(name)),
+                 address_format(record_address(record, family), address));
+        snprintf(ret->remedy, OBSTACLE_SIZE,
+                 "start %s anew on a network that this host reaches by itself, as a bridge; or use it without this host, by "
+                 "its own address",
+                 record->name);
+}
+
+static bool is_behind_parent(const Survey *survey, const Record *record, uint8_t family) {
+        const RecordPath *path = record_path(record, family);
+
+        return path->known && record->network &&
+               paths_is_macvlan_parent(survey->paths, path->ifindex, record->network->mac);
 }
 
 bool obstacle_of_routes(const Record *record, uint8_t family, Routes routes, Obstacle *ret) {
@@ -140,21 +167,24 @@ static void look_at_addresses(const Record *record, Obstacles *obstacles) {
                         obstacles->count++;
 }
 
-static void look_at_network(const Record *record, uint8_t family, int32_t pid, Obstacles *obstacles) {
+static void look_at_network(const Survey *survey, const Record *record, uint8_t family, int32_t pid, Obstacles *obstacles) {
         Obstacle *obstacle;
 
         if (!address_is_set(record_address(record, family)) || !is_exposed(record, family, false))
                 return;
         obstacle = &obstacles->items[obstacles->count]; /* they are the first: there is room */
-        if (obstacle_of_path(record, family, obstacle) ||
-            (is_exposed(record, family, true) &&
-             obstacle_of_routes(record, family, inside_look_at_routes(pid, family), obstacle)))
-                obstacles->count++;
+        if (is_behind_parent(survey, record, family))
+                obstacle_of_parent(record, family, obstacle);
+        else if (!obstacle_of_path(record, family, obstacle) &&
+                 !(is_exposed(record, family, true) &&
+                   obstacle_of_routes(record, family, inside_look_at_routes(pid, family), obstacle)))
+                return;
+        obstacles->count++;
 }
 
 void arrival_find(const Survey *survey, const Record *record, int32_t pid, Obstacles *obstacles) {
-        look_at_network(record, AF_INET, pid, obstacles);
-        look_at_network(record, AF_INET6, pid, obstacles);
+        look_at_network(survey, record, AF_INET, pid, obstacles);
+        look_at_network(survey, record, AF_INET6, pid, obstacles);
         look_at_addresses(record, obstacles);
         if (is_exposed(record, AF_INET, false) || is_exposed(record, AF_INET6, false))
                 look_at_interfaces(survey, record, obstacles);

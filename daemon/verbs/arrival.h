@@ -12,6 +12,10 @@ void arrival_find(const Survey *survey, const Record *record, int32_t pid, Obsta
 /* This host has no direct route to the container's address of that family: false if it has one, or was not asked. */
 bool obstacle_of_path(const Record *record, uint8_t family, Obstacle *ret);
 
+/* The interface to the container's address of that family is the parent of the container's own, a macvlan: the caller has
+ * seen it. */
+void obstacle_of_parent(const Record *record, uint8_t family, Obstacle *ret);
+
 /* By the container's own routes, who is outside gets no answer. */
 bool obstacle_of_routes(const Record *record, uint8_t family, Routes routes, Obstacle *ret);
 

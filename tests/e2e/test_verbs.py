@@ -388,6 +388,20 @@ def test_explain_an_internal_network(machine):
         machine.docker("network", "rm", "inner")
 
 
+def test_explain_a_macvlan(machine):
+    machine.docker("network", "create", "--driver", "macvlan", "--opt", "parent=eth0",
+                   "--subnet", "203.0.113.0/24", "--ip-range", "203.0.113.64/28", "lan")
+    try:
+        await_claim(machine.start("web", expose="8080:80", network="lan"), "exposed")
+        told = explain(machine, "web")
+        assert "The network of web is a macvlan on eth0, and a host never reaches those" in told
+        assert "\nTo change: start web anew on a network that this host reaches by itself" in told
+        assert machine.itself.ask("tcp", HOST[4], 8080) is None
+    finally:
+        machine.docker("rm", "--force", "web")
+        machine.docker("network", "rm", "lan")
+
+
 def test_explain_no_way_to_a_container(machine):
     web = machine.start("web", expose="8080:80", network="front")
     machine.outside.await_answer("web", "tcp", HOST[4], 8080)
@@ -402,11 +416,14 @@ def test_explain_no_way_to_a_container(machine):
 
 
 def test_explain_what_this_host_does_not_have(machine):
-    machine.start("web", expose="203.0.113.99:8080:80,8081:80")
+    web = machine.start("web", expose="203.0.113.99:8080:80,8081:80")
+    await_claim(web, "exposed", host_port=8080)
+    await_claim(web, "exposed", host_port=8081)
     told = explain(machine, "web")
     assert "This host has no address 203.0.113.99 now, which calico.expose of web names." in told
     assert "\nTo change: give this host the address 203.0.113.99, or correct" in told
-    machine.start("other", expose="8082:80", options=labels(interface="eth*"))
+    other = machine.start("other", expose="8082:80", options=labels(interface="eth*"))
+    await_claim(other, "exposed")
     told = explain(machine, "other")
     assert "There is no interface eth* on this host now, on which alone may arrive" in told
     assert "\nTo change: correct calico.expose.interface of other" in told

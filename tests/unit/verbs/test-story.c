@@ -332,6 +332,11 @@ static void test_no_way(void **state _unused_) {
         assert_string_equal(obstacle.what,
                             "This host has no direct route to 10.0.1.5: nothing that it sends there arrives in web.");
         assert_non_null(strstr(obstacle.remedy, "docker network connect NETWORK web"));
+        record.path4 = (RecordPath) { .asked = true, .known = true, .ifname = "eth0" };
+        obstacle_of_parent(&record, AF_INET, &obstacle);
+        assert_true(obstacle.certain);
+        assert_non_null(strstr(obstacle.what, "The network of web is a macvlan on eth0, "));
+        assert_non_null(strstr(obstacle.what, " sends to 10.0.1.5 arrives in the container."));
         assert_false(obstacle_of_routes(&record, AF_INET, ROUTES_UNKNOWN, &obstacle));
         assert_false(obstacle_of_routes(&record, AF_INET, ROUTES_FAR, &obstacle));
         assert_true(obstacle_of_routes(&record, AF_INET, ROUTES_NEAR, &obstacle));
