@@ -83,8 +83,8 @@ const char *text_escape(const char *text, size_t text_size, char *buffer, size_t
         return buffer;
 }
 
-static char lower(char c) {
-        return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+static int lower(char c) {
+        return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
 }
 
 static bool same(char a, char b) {
