@@ -164,6 +164,11 @@ static bool waits_for(const Images *images, size_t at, const char *image_id) {
         return at < images->n_parked && strcmp(images->parked[at].container->image_id, image_id) == 0;
 }
 
+/* Behind all that wait for that image. */
+static int compare_image_end(const void *key, const void *item) {
+        return compare_image(key, item) < 0 ? -1 : 1;
+}
+
 static size_t find_first_parked(const Images *images, const char *image_id) {
         return array_lower_bound(image_id, images->parked, images->n_parked, sizeof(Parked), compare_image);
 }
@@ -198,14 +203,9 @@ static Container *unpark(Images *images, size_t at) {
 
 /* The last one, so that the others stay where they are: there can be very many. */
 Container *images_take_parked(Images *images, const char *image_id) {
-        size_t first = find_first_parked(images, image_id), end = images->n_parked;
+        size_t end = array_lower_bound(image_id, images->parked, images->n_parked, sizeof(Parked), compare_image_end);
 
-        if (!waits_for(images, first, image_id))
-                return NULL;
-        if (!waits_for(images, end - 1, image_id))
-                for (end = first; waits_for(images, end, image_id);)
-                        end++;
-        return unpark(images, end - 1);
+        return end > 0 && waits_for(images, end - 1, image_id) ? unpark(images, end - 1) : NULL;
 }
 
 bool images_is_awaited(const Images *images, const char *image_id) {
