@@ -83,6 +83,14 @@ const char *text_escape(const char *text, size_t text_size, char *buffer, size_t
         return buffer;
 }
 
+static int lower(char c) {
+        return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+static bool same(char a, char b) {
+        return lower(a) == lower(b);
+}
+
 /* Edit distance with transpositions of neighbours (optimal string alignment), by three rows. */
 static size_t edit_distance(const char *a, const char *b) {
         enum { WORD_MAX = 64 };
@@ -99,8 +107,8 @@ static size_t edit_distance(const char *a, const char *b) {
 
                 row[0] = i;
                 for (size_t j = 1; j <= m; j++) {
-                        row[j] = MIN(MIN(last[j] + 1, row[j - 1] + 1), last[j - 1] + (a[i - 1] != b[j - 1]));
-                        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                        row[j] = MIN(MIN(last[j] + 1, row[j - 1] + 1), last[j - 1] + !same(a[i - 1], b[j - 1]));
+                        if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
                                 row[j] = MIN(row[j], before[j - 2] + 1);
                 }
                 before = last;

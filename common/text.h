@@ -8,6 +8,6 @@
  * character. Always terminates; returns the buffer. `size` is at least 4. */
 const char *text_escape(const char *text, size_t text_size, char *buffer, size_t size);
 
-/* The candidate with the smallest edit distance to text (insertion, deletion, substitution, transposition), or NULL
- * if none is near: at most a third of the text differs. */
+/* The candidate with the smallest edit distance to text (insertion, deletion, substitution, transposition; the case of
+ * ASCII letters is none), or NULL if none is near: at most a third of the text differs. */
 const char *text_nearest(const char *text, const char *const *candidates, size_t n_candidates);

@@ -276,14 +276,55 @@ static const char *nearest_key(const char *name) {
         return text_nearest(name, names, ELEMENTSOF(names));
 }
 
+static const char *nearest_section(const char *section) {
+        const char *sections[ELEMENTSOF(keys)];
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                sections[i] = keys[i].section;
+        return text_nearest(section, sections, ELEMENTSOF(sections));
+}
+
+static bool section_is_known(const char *section) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (strcasecmp(keys[i].section, section) == 0)
+                        return true;
+        return false;
+}
+
+/* Of the key of that name; NULL: there is none. */
+static const char *section_of_key(const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (strcasecmp(keys[i].name, name) == 0)
+                        return keys[i].section;
+        return NULL;
+}
+
+/* What is wrong with the place comes before what may be wrong with the name. */
+static void warn_misplaced(const Reading *reading, const char *section, const char *name) {
+        const char *meant = nearest_section(section) ?: section_of_key(name);
+        char shown[64], what[128];
+
+        if (*section)
+                snprintf(what, sizeof(what), "there is no section [%s]",
+                         text_escape(section, strlen(section), shown, sizeof(shown)));
+        else
+                snprintf(what, sizeof(what), "the key %s stands before any section",
+                         text_escape(name, strlen(name), shown, sizeof(shown)));
+        log_event(LOG_WARNING, MESSAGE_CONFIG_UNKNOWN, NULL, "%s:%u: %s%s%s%s", reading->path, reading->line, what,
+                  meant ? ", did you mean [" : "", meant ?: "", meant ? "]?" : "");
+}
+
 static void warn_unknown(const Reading *reading, const char *section, const char *name) {
-        const char *nearest = nearest_key(name);
+        const char *home = section_of_key(name), *meant = home ?: nearest_key(name);
         char shown_section[64], shown_name[64];
 
         log_event(LOG_WARNING, MESSAGE_CONFIG_UNKNOWN, NULL, "%s:%u: there is no key %s in section [%s]%s%s%s",
                   reading->path, reading->line, text_escape(name, strlen(name), shown_name, sizeof(shown_name)),
                   text_escape(section, strlen(section), shown_section, sizeof(shown_section)),
-                  nearest ? ", did you mean " : "", nearest ?: "", nearest ? "?" : "");
+                  home    ? ", it belongs in ["
+                  : meant ? ", did you mean "
+                          : "",
+                  meant ?: "", home ? "]" : meant ? "?" : "");
 }
 
 static void forget_default(Policy *policy, const char *name) {
@@ -309,7 +350,10 @@ static int on_key(void *userdata, const char *section, const char *name, const c
                         reading_fail(reading, keys[i].name, expected);
                 return 1;
         }
-        warn_unknown(reading, section, name);
+        if (section_is_known(section))
+                warn_unknown(reading, section, name);
+        else
+                warn_misplaced(reading, section, name);
         return 1;
 }
 

@@ -222,8 +222,10 @@ static void containers_learn(Containers *containers, Container *container) {
 static void on_docker_connected(void *userdata, const char *version, const char *api) {
         Containers *containers = userdata;
 
+        bool named = strncmp(version, "Podman ", strlen("Podman ")) == 0;
+
         containers->metrics.connections++;
-        log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to Docker %s (API %s)", version, api);
+        log_event(LOG_INFO, MESSAGE_DOCKER_FOUND, NULL, "Connected to %s%s (API %s)", named ? "" : "Docker ", version, api);
         containers_set_away(containers, NULL);
         images_doubt_unreadable(containers->images);
         containers_ask_for_parked(containers);

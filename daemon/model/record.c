@@ -79,6 +79,8 @@ static void claim_judge(const Record *record, Claim *claim, const ContainerLabel
                 claim_refuse(claim, CLAIM_INVALID, REASON_LABEL);
         if (!claim->refused)
                 claim_refuse(claim, CLAIM_DENIED, entry_denied(&claim->entry, label, policy));
+        if (claim->reason == REASON_RESERVED_PORT)
+                claim->reserved = policy_find_reserved(policy, claim->entry.host_ports);
 }
 
 static void record_add_claim(Record *record, const char *text, size_t size, const ContainerLabel *label,
@@ -407,7 +409,6 @@ static const char *const reason_texts[_CLAIM_REASON_MAX] = {
         [REASON_SHIFTED_BALANCE] = "expected the same ports on the host and in the container, for mode=balance",
         [REASON_IMAGE_LABEL] = "the label came with the image, and the configuration has ImageLabels=ignore",
         [REASON_FORBIDDEN_PORT] = "the configuration does not permit that host port: see Ports=",
-        [REASON_RESERVED_PORT] = "the configuration reserves that host port: see ReservedPorts=",
         [REASON_FORBIDDEN_ADDRESS] = "the configuration does not permit that host address: see Addresses=",
         [REASON_LOCALHOST_OFF] = "the configuration has Localhost=no",
         [REASON_IPV6_LOOPBACK] = "the kernel cannot send on what comes to ::1",
@@ -466,6 +467,10 @@ const char *claim_format_reason(const Record *record, const Claim *claim, char b
                 return entry_error_to_string(claim->error);
         case REASON_LABEL:
                 return record->labels.problem;
+        case REASON_RESERVED_PORT:
+                snprintf(buffer, CLAIM_REASON_SIZE, "the configuration reserves host port %u: see ReservedPorts=",
+                         claim->reserved);
+                return buffer;
         case REASON_NO_FAMILY_ADDRESS:
                 return format_missing_family(record, claim, buffer);
         case REASON_NETWORK_ABSENT:
@@ -490,7 +495,15 @@ const char *claim_format_reason(const Record *record, const Claim *claim, char b
         }
 }
 
+/* Docker's name for a published port comes with its next list only: until then all that is known is the process that
+ * does the work. What comes behind that is no better word. */
+static bool is_docker_port(const Claim *claim) {
+        return claim->reason == REASON_HOST_PORT && claim->host_port->docker;
+}
+
 static uint64_t hash_other(const Claim *claim) {
+        if (is_docker_port(claim))
+                return hash_bytes(HASH_START, claim->host_port->user, strlen(claim->host_port->user));
         return claim->other ? hash_bytes(HASH_START, claim->other->container->id, CONTAINER_ID_SIZE) : 0;
 }
 
@@ -500,7 +513,7 @@ bool claim_is_news(const Record *record, const Claim *claim) {
         if (!notice->announced)
                 return true;
         return notice->state != claim->state || notice->reason != claim->reason ||
-               notice->other != hash_other(claim) ||
+               (notice->other != hash_other(claim) && (claim->reason != REASON_HOST_PORT || is_docker_port(claim))) ||
                (claim->state == CLAIM_EXPOSED && (address_compare(&notice->ipv4, &record->ipv4) != 0 ||
                                                   address_compare(&notice->ipv6, &record->ipv6) != 0));
 }

@@ -77,7 +77,7 @@ typedef struct Record Record;
 
 /* What the claim was when it was last announced (logged). */
 typedef struct ClaimNotice {
-        uint64_t other; /* a hash of its ID; 0: nobody */
+        uint64_t other; /* a hash of its ID, or of Docker's name for a port that it published; 0: nobody */
         bool announced;
         ClaimState state;
         ClaimReason reason;
@@ -87,6 +87,7 @@ typedef struct ClaimNotice {
 typedef struct Claim {
         const char *text;   /* the entry as written, in the label's value; see claim_format_text() */
         uint16_t text_size;
+        uint16_t reserved; /* with REASON_RESERVED_PORT: the first of its host ports that is */
         Entry entry; /* all zero where it could not be parsed */
         EntryError error;
         bool refused; /* invalid or denied: whatever happens, as long as the container and the policy stay */

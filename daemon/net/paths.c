@@ -401,6 +401,12 @@ int paths_set_hairpin(Paths *paths, const char *port, bool on) {
         return rtnl_set_hairpin(&paths->requests, link.index, on);
 }
 
+bool paths_is_macvlan_parent(Paths *paths, unsigned ifindex, const uint8_t mac[static MAC_SIZE]) {
+        static const uint8_t unknown[MAC_SIZE];
+
+        return memcmp(mac, unknown, MAC_SIZE) != 0 && rtnl_takes_mac(&paths->requests, ifindex, mac) > 0;
+}
+
 bool paths_link_exists(Paths *paths, const char *ifname) {
         Link link;
 

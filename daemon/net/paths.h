@@ -90,5 +90,8 @@ int paths_get_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MA
                       char ret_port[static IF_NAMESIZE], bool *ret);
 /* Switches a port's hairpin mode. -ENODEV: it is gone. */
 int paths_set_hairpin(Paths *paths, const char *port, bool on);
+/* True if an interface of type macvlan with that MAC lies on that one: the two never hear each other. An all-zero MAC
+ * (unknown) has none; nor has what could not be asked. */
+bool paths_is_macvlan_parent(Paths *paths, unsigned ifindex, const uint8_t mac[static MAC_SIZE]);
 /* True if that interface exists. */
 bool paths_link_exists(Paths *paths, const char *ifname);

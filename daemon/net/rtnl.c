@@ -257,6 +257,39 @@ int rtnl_find_port(Netlink *netlink, unsigned bridge, const uint8_t mac[static M
         return link.vlan_filtering ? rtnl_search_port(netlink, bridge, mac, ret) : -ENOENT;
 }
 
+typedef struct MacSearch {
+        unsigned ifindex;
+        const uint8_t *mac;
+        bool found;
+} MacSearch;
+
+static int mac_read(const struct nlmsghdr *message, void *userdata) {
+        MacSearch *search = userdata;
+        Neighbour entry;
+        int r = neighbour_decode(message, &entry);
+
+        if (r < 0)
+                return r;
+        search->found |= entry.family == AF_BRIDGE && entry.ifindex == search->ifindex && entry.has_mac &&
+                         memcmp(entry.mac, search->mac, MAC_SIZE) == 0 && (entry.state & NUD_PERMANENT);
+        return 0;
+}
+
+/* The dump of forwarding tables has every interface's list of further addresses, too: bridge(8), fdb show. */
+int rtnl_takes_mac(Netlink *netlink, unsigned ifindex, const uint8_t mac[static MAC_SIZE]) {
+        MacSearch search = { .ifindex = ifindex, .mac = mac };
+        int r = -EINTR;
+
+        for (unsigned i = 0; r == -EINTR && !search.found && i < DUMP_TRIES_MAX; i++) {
+                Request request;
+                struct ndmsg *header = request_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(*header));
+
+                header->ndm_family = AF_BRIDGE;
+                r = netlink_request(netlink, &request.header, mac_read, &search);
+        }
+        return search.found ? 1 : r == -EINTR ? 0 : r;
+}
+
 static int neighbour_read(const struct nlmsghdr *message, void *userdata) {
         return neighbour_decode(message, userdata);
 }

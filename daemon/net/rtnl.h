@@ -45,6 +45,10 @@ int rtnl_find_port(Netlink *netlink, unsigned bridge, const uint8_t mac[static M
 /* The same by reading the whole table. */
 int rtnl_search_port(Netlink *netlink, unsigned bridge, const uint8_t mac[static MAC_SIZE], unsigned *ret);
 
+/* 1 if the interface takes frames for that MAC, which is not its own, as the parent of a macvlan does for it, in
+ * whatever namespace that is; 0 if not, or negative errno. */
+int rtnl_takes_mac(Netlink *netlink, unsigned ifindex, const uint8_t mac[static MAC_SIZE]);
+
 /* Makes the kernel ask who has that address on the interface (ARP, neighbour discovery), although it may know: so
  * that the answer passes the bridge, which learns the port. An entry that an administrator made permanent is left
  * alone, and nobody is asked. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/verbs/inside.h"
 
+#include <net/route.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -62,4 +63,49 @@ Inside inside_look(pid_t pid, Protocol protocol, uint16_t port) {
         v4 = look_into(pid, name, AF_INET, protocol, port);
         /* A kernel without IPv6 has no file for it. */
         return v4 == INSIDE_UNKNOWN ? v4 : MAX(v4, look_into(pid, name, AF_INET6, protocol, port));
+}
+
+/* Routes */
+
+/* Both read what a line says of its route; a title is none. */
+static bool read_route(const char *line, unsigned *ret_length, unsigned *ret_flags) {
+        unsigned destination, mask;
+
+        if (sscanf(line, "%*s %8x %*x %x %*d %*d %*d %8x", &destination, ret_flags, &mask) != 3)
+                return false;
+        *ret_length = (unsigned) __builtin_popcount(mask);
+        return true;
+}
+
+static bool read_route6(const char *line, unsigned *ret_length, unsigned *ret_flags) {
+        return sscanf(line, "%*32[0-9a-f] %x %*32[0-9a-f] %*x %*32[0-9a-f] %*x %*x %*x %x", ret_length, ret_flags) == 2;
+}
+
+Routes inside_read_routes(FILE *file, int family) {
+        unsigned length, flags;
+        char line[512];
+
+        while (fgets(line, sizeof(line), file)) {
+                bool found = family == AF_INET6 ? read_route6(line, &length, &flags) : read_route(line, &length, &flags);
+
+                if (found && (flags & RTF_UP) && !(flags & RTF_REJECT) && (length == 0 || (flags & RTF_GATEWAY)))
+                        return ROUTES_FAR;
+        }
+        return ROUTES_NEAR;
+}
+
+Routes inside_look_at_routes(pid_t pid, int family) {
+        Routes routes;
+        char path[64];
+        FILE *file;
+
+        if (pid <= 0)
+                return ROUTES_UNKNOWN;
+        snprintf(path, sizeof(path), "/proc/%d/net/%s", pid, family == AF_INET6 ? "ipv6_route" : "route");
+        file = fopen(path, "re");
+        if (!file)
+                return ROUTES_UNKNOWN;
+        routes = inside_read_routes(file, family);
+        (void) fclose(file);
+        return routes;
 }

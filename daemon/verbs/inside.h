@@ -6,7 +6,7 @@
 
 #include "daemon/model/protocol.h"
 
-/* Whether anything in a container listens where an exposure leads. */
+/* What a container's own network looks like from inside: who listens where an exposure leads, and its routes. */
 
 typedef enum Inside {
         INSIDE_UNKNOWN,
@@ -20,3 +20,15 @@ Inside inside_look(pid_t pid, Protocol protocol, uint16_t port);
 
 /* The same of one file as /proc/net/tcp or udp6: INSIDE_NOBODY at the least. */
 Inside inside_read(FILE *file, Protocol protocol, uint16_t port);
+
+typedef enum Routes {
+        ROUTES_UNKNOWN,
+        ROUTES_NEAR, /* to its own networks alone: none by way of a gateway, and no default route */
+        ROUTES_FAR,
+} Routes;
+
+/* family: AF_INET or AF_INET6. */
+Routes inside_look_at_routes(pid_t pid, int family);
+
+/* The same of a file as /proc/net/route or ipv6_route: ROUTES_NEAR at the least. */
+Routes inside_read_routes(FILE *file, int family);

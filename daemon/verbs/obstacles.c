@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/verbs/arrival.h"
 #include "daemon/verbs/words.h"
 
 static const struct {
@@ -178,6 +179,7 @@ void obstacles_find(const Survey *survey, const Record *record, int32_t pid, Obs
         const bool use[SURVEY_FAMILIES] = { address_is_set(&record->ipv4), address_is_set(&record->ipv6) };
         Obstacles obstacles = { .incomplete = !survey_knows(&survey->kernel) };
 
+        arrival_find(survey, record, pid, &obstacles);
         for (size_t i = 0; i < SURVEY_FAMILIES; i++)
                 if (use[i])
                         look_at_forwarding(i, &obstacles);

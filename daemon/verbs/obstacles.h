@@ -6,7 +6,8 @@
 #include "daemon/survey.h"
 #include "daemon/verbs/inside.h"
 
-/* What else keeps packets from an exposed container: forwarding, other firewalls, nobody who listens in it. */
+/* What else keeps packets from an exposed container: where it is (arrival.h), forwarding, other firewalls, nobody who
+ * listens in it. */
 
 #define OBSTACLE_SIZE 640
 #define OBSTACLES_MAX 16

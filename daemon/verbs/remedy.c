@@ -6,7 +6,8 @@
 /* A label of a living container cannot be changed. */
 #define ANEW ", and start the container anew"
 
-/* $ stands for the container's name, % for that of the other one that is in its way. */
+/* $ stands for the container's name, % for that of the other one that is in its way, # for the
+ * reserved port. */
 static const char *const remedies[_CLAIM_REASON_MAX] = {
         [REASON_ENTRY] = "correct that entry of calico.expose of $" ANEW,
         [REASON_OWN_OVERLAP] = "take one of the two entries out of calico.expose of $" ANEW,
@@ -16,8 +17,7 @@ static const char *const remedies[_CLAIM_REASON_MAX] = {
         [REASON_SHIFTED_BALANCE] = "give $ the same ports on the host as in the container" ANEW,
         [REASON_IMAGE_LABEL] = "give $ the label itself (docker run --label), with another value than the image's, or "
                                "set ImageLabels=honor in " CONFIG_PATH,
-        [REASON_RESERVED_PORT] = "choose another host port for $, or take this one out of ReservedPorts= in "
-                                 CONFIG_PATH,
+        [REASON_RESERVED_PORT] = "choose another host port for $, or take # out of ReservedPorts= in " CONFIG_PATH,
         [REASON_FORBIDDEN_PORT] = "choose another host port for $, or add this one to Ports= in " CONFIG_PATH,
         [REASON_FORBIDDEN_ADDRESS] = "choose another host address for $, or add this one to Addresses= in "
                                      CONFIG_PATH,
@@ -57,7 +57,9 @@ static void fill_in(const char *text, const Record *record, const Claim *claim, 
         for (; *text && used < REMEDY_SIZE - 1; text++) {
                 const char *name = *text == '$' ? record->name : claim->other ? claim->other->name : "the other";
 
-                if (*text == '$' || *text == '%')
+                if (*text == '#')
+                        used += (size_t) snprintf(buffer + used, REMEDY_SIZE - used, "%u", claim->reserved);
+                else if (*text == '$' || *text == '%')
                         used += (size_t) snprintf(buffer + used, REMEDY_SIZE - used, "%s", name);
                 else
                         buffer[used++] = *text;

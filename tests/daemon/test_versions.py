@@ -45,6 +45,12 @@ def test_every_kind_of_claim(engine, host):
     assert not host.sends(86) and not host.sends(8088) and not host.sends(8089)
 
 
+def test_it_says_whom_it_speaks_to(engine, host, version):
+    host.start_ready()
+    name = "Podman 4.3.1 (API " if version == "podman-4.3" else "Docker "
+    host.process.await_line(f"Connected to {name}")
+
+
 def test_every_operation(engine, host):
     """At each step the kernel follows at once, without a list that says so."""
     host.start_ready()

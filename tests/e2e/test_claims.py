@@ -193,6 +193,11 @@ def test_published_through_docker_proxy(machine):
     check_published(machine, "has port 8080/")
 
 
+def test_published_for_the_same_container(machine):
+    web = machine.start("web", expose="8080:80", options=["--publish", "8080:80"])
+    await_claim(web, "conflict", "Docker, for container web has port 8080/tcp")
+
+
 def test_published_on_one_address(machine):
     machine.start("docker", options=["--publish", "127.0.0.1:8080:80"])
     web = machine.start("web", expose=f"8080:80,{HOST[4]}:8081:80")

@@ -277,6 +277,8 @@ def test_an_unknown_key_is_warned_about(machine):
     reload_config(machine, "[Expose]\nReservedPort=80\nPorts=8000-8999")
     assert count_messages(machine, f"{CONFIG}:2: there is no key ReservedPort in section [Expose], "
                                    "did you mean ReservedPorts?") == before + 1
+    reload_config(machine, "[Expos]\nPorts=8000-8999")
+    assert count_messages(machine, f"{CONFIG}:2: there is no section [Expos], did you mean [Expose]?")
     machine.start("web", expose="8080:80")
     machine.outside.await_answer("web", "tcp", HOST[4], 8080)
 

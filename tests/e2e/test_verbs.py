@@ -307,10 +307,10 @@ def test_explain_conflicts(machine):
 def test_explain_refusals(machine):
     machine.start("web", expose="22,80/tpc,8080:80", options=["--label", "calico.expose.mod=x"])
     told = explain(machine, "web")
-    assert "denied: the configuration reserves that host port" in told
+    assert "denied: the configuration reserves host port 22: see ReservedPorts=" in told
     assert 'The entry "80/tpc": invalid: expected tcp, udp or sctp after the slash.' in told
     assert "There is no such label: did you mean calico.expose.mode?" in told
-    assert 'for the entry "22": choose another host port for web, or take this one out of' in told
+    assert 'for the entry "22": choose another host port for web, or take 22 out of' in told
 
 
 def test_explain_an_image_label(machine):
@@ -367,6 +367,66 @@ def test_explain_that_nobody_listens(machine):
     told = explain(machine, "web")
     assert told.endswith("In the container, nobody listens on port 81/tcp.\nTo change: have the program"
                          " in web listen on port 81/tcp of all its addresses.\n")
+
+
+def test_explain_an_internal_network(machine):
+    """What it says is to be changed helps."""
+    machine.docker("network", "create", "--internal", "inner")
+    try:
+        web = machine.start("web", expose="8080:80", network="inner")
+        machine.itself.await_answer("web", "tcp", "127.0.0.1", 8080)
+        assert machine.itself.ask("tcp", HOST[4], 8080) is None
+        assert machine.outside.ask("tcp", HOST[4], 8080) is None
+        told = explain(machine, "web")
+        assert f"In the container, {web.address('inner')} has no default route" in told
+        assert told.endswith("docker network connect NETWORK web.\n")
+        machine.docker("network", "connect", "bridge", "web")
+        machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+        assert explain(machine, "web").endswith(NOTHING + "\n")
+    finally:
+        machine.docker("rm", "--force", "web")
+        machine.docker("network", "rm", "inner")
+
+
+def test_explain_a_macvlan(machine):
+    machine.docker("network", "create", "--driver", "macvlan", "--opt", "parent=eth0",
+                   "--subnet", "203.0.113.0/24", "--ip-range", "203.0.113.64/28", "lan")
+    try:
+        await_claim(machine.start("web", expose="8080:80", network="lan"), "exposed")
+        told = explain(machine, "web")
+        assert "The network of web is a macvlan on eth0, and a host never reaches those" in told
+        assert "\nTo change: start web anew on a network that this host reaches by itself" in told
+        assert machine.itself.ask("tcp", HOST[4], 8080) is None
+    finally:
+        machine.docker("rm", "--force", "web")
+        machine.docker("network", "rm", "lan")
+
+
+def test_explain_no_way_to_a_container(machine):
+    web = machine.start("web", expose="8080:80", network="front")
+    machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+    route = machine.run(["ip", "route", "show", "match", web.address("front"), "scope", "link"])
+    machine.run(f"ip route del {route.strip()}")
+    try:
+        told = explain(machine, "web")
+    finally:
+        machine.run(f"ip route add {route.strip()}")
+    assert f"This host has no direct route to {web.address('front')}: nothing that it sends" in told
+    assert "\nTo change: find out who took the route away" in told
+
+
+def test_explain_what_this_host_does_not_have(machine):
+    web = machine.start("web", expose="203.0.113.99:8080:80,8081:80")
+    await_claim(web, "exposed", host_port=8080)
+    await_claim(web, "exposed", host_port=8081)
+    told = explain(machine, "web")
+    assert "This host has no address 203.0.113.99 now, which calico.expose of web names." in told
+    assert "\nTo change: give this host the address 203.0.113.99, or correct" in told
+    other = machine.start("other", expose="8082:80", options=labels(interface="eth*"))
+    await_claim(other, "exposed")
+    told = explain(machine, "other")
+    assert "There is no interface eth* on this host now, on which alone may arrive" in told
+    assert "\nTo change: correct calico.expose.interface of other" in told
 
 
 def test_explain_another_firewall(machine):

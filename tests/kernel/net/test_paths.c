@@ -508,6 +508,24 @@ static void a_reader_answers_and_wishes_nothing(_unused_ void **state) {
         assert_null(paths_free(paths));
 }
 
+/* As Docker makes it for a container. */
+static void a_parent_of_a_macvlan_is_seen(void **state) {
+        static const uint8_t mac[MAC_SIZE] = { 2, 0x42, 0xc0, 0xa8, 1, 2 }, other[MAC_SIZE] = { 2, 0x42, 0xc0, 0xa8, 1, 3 };
+        static const uint8_t unknown[MAC_SIZE];
+        Fixture *fixture = *state;
+        const unsigned parent = if_nametoindex("ext0"), beside = if_nametoindex("ext1");
+
+        assert_false(paths_is_macvlan_parent(fixture->paths, parent, mac));
+        netns_run("ip link add link ext0 name mac0 address 02:42:c0:a8:01:02 type macvlan mode bridge");
+        netns_give(fixture->peer, "mac0");
+        netns_run_in(fixture->peer, "ip link set mac0 up");
+        assert_true(paths_is_macvlan_parent(fixture->paths, parent, mac));
+        assert_false(paths_is_macvlan_parent(fixture->paths, parent, other));
+        assert_false(paths_is_macvlan_parent(fixture->paths, parent, unknown));
+        assert_false(paths_is_macvlan_parent(fixture->paths, beside, mac));
+        assert_false(paths_is_macvlan_parent(fixture->paths, if_nametoindex("br0"), mac));
+}
+
 static void is_freed_half_made(void **state) {
         (void) state;
         assert_null(paths_free(NULL));
@@ -534,6 +552,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_loss_is_told_where_a_turn_reads_just_all, setup_silence, teardown),
                 cmocka_unit_test_setup_teardown(many_messages_do_not_hold_the_loop, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_reader_answers_and_wishes_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_parent_of_a_macvlan_is_seen, setup, teardown),
                 cmocka_unit_test(is_freed_half_made),
         };
 

@@ -49,6 +49,8 @@ static void test_nearest(void **state _unused_) {
         assert_string_equal(text_nearest("calico.expose.form", words, ELEMENTSOF(words)), "calico.expose.from");
         assert_string_equal(text_nearest("calico.expose.networks", words, ELEMENTSOF(words)), "calico.expose.network");
         assert_string_equal(text_nearest("calico.expose.mode", words, ELEMENTSOF(words)), "calico.expose.mode");
+        assert_string_equal(text_nearest("CALICO.expose.Form", words, ELEMENTSOF(words)), "calico.expose.from");
+        assert_string_equal(text_nearest("port", (const char *[]) { "Ports" }, 1), "Ports");
         assert_null(text_nearest("something else altogether", words, ELEMENTSOF(words)));
         assert_null(text_nearest("", words, ELEMENTSOF(words)));
         assert_null(text_nearest("x", words, 0));

@@ -161,10 +161,44 @@ static void test_mark_alone_is_its_mask(void **state _unused_) {
         assert_int_equal(config->ruleset.mask, 0x1000);
 }
 
-static void test_unknown_keys_are_no_error(void **state _unused_) {
-        _cleanup_(config_freep) Config *config = good("[Expose]\nPort=80\n[Nothing]\nKey=value\n");
+/* What reading it writes on standard error, behind the file's name. */
+static void read_warning(const char *text, char *buffer, size_t size) {
+        _cleanup_(config_freep) Config *config = NULL;
+        FILE *file = tmpfile();
+        int before = dup(STDERR_FILENO);
 
+        assert_non_null(file);
+        assert_true(before >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+        config = good(text);
+        assert_true(dup2(before, STDERR_FILENO) >= 0);
+        close(before);
+        rewind(file);
+        assert_non_null(fgets(buffer, (int) size, file));
+        fclose(file);
         assert_int_equal(config->policy.n_ports, 1);
+}
+
+static void test_unknown_keys_are_warned_about(void **state _unused_) {
+        static const struct {
+                const char *text, *expected;
+        } cases[] = {
+                { "[Expose]\nport=80\n", ":2: there is no key port in section [Expose], did you mean Ports?\n" },
+                { "[Expose]\nWhatever=80\n", ":2: there is no key Whatever in section [Expose]\n" },
+                { "[Docker]\nports=80\n", ":2: there is no key ports in section [Docker], it belongs in [Expose]\n" },
+                { "[Expos]\nPorts=80\n", ":2: there is no section [Expos], did you mean [Expose]?\n" },
+                { "[Firewall]\nMark=80\n", ":2: there is no section [Firewall], did you mean [Expose]?\n" },
+                { "[Nothing]\nKey=value\n", ":2: there is no section [Nothing]\n" },
+                { "\nPorts=80\n", ":2: the key Ports stands before any section, did you mean [Expose]?\n" },
+                { "Key=value\n", ":1: the key Key stands before any section\n" },
+        };
+        char line[512];
+
+        assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                read_warning(cases[i].text, line, sizeof(line));
+                        if (!strstr(line, cases[i].expected))
+                        fail_msg("\"%s\" is not in \"%s\"", cases[i].expected, line);
+        }
 }
 
 static void test_bad_values(void **state _unused_) {
@@ -267,7 +301,7 @@ int main(void) {
                 cmocka_unit_test(test_empty_lists),
                 cmocka_unit_test(test_pipes),
                 cmocka_unit_test(test_mark_alone_is_its_mask),
-                cmocka_unit_test(test_unknown_keys_are_no_error),
+                cmocka_unit_test(test_unknown_keys_are_warned_about),
                 cmocka_unit_test(test_bad_values),
                 cmocka_unit_test(test_long_line),
                 cmocka_unit_test(test_too_many),

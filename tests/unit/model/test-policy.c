@@ -40,6 +40,14 @@ static void check(const Policy *policy, const char *label, bool from_image, Clai
         assert_int_equal(record->claims[0].refused, claim_state != CLAIM_WAITING);
 }
 
+static void check_reserved(const Policy *policy, const char *label, const char *expected) {
+        _cleanup_(record_freep) Record *record = record_new(build_on_bridge(1, label), policy);
+        char reason[CLAIM_REASON_SIZE];
+
+        assert_non_null(record);
+        assert_string_equal(claim_format_reason(record, &record->claims[0], reason), expected);
+}
+
 static void test_claims(void **state _unused_) {
         PortRange reserved = { 22, 22 };
         Prefix addresses[2];
@@ -55,6 +63,7 @@ static void test_claims(void **state _unused_) {
         check(&policy, "22", false, CLAIM_DENIED, REASON_RESERVED_PORT);
         check(&policy, "2222:22", false, CLAIM_WAITING, REASON_NONE);
         check(&policy, "20-30", false, CLAIM_DENIED, REASON_RESERVED_PORT);
+        check_reserved(&policy, "20-30", "the configuration reserves host port 22: see ReservedPorts=");
         check(&policy, "192.0.2.7:80", false, CLAIM_WAITING, REASON_NONE);
         check(&policy, "192.0.3.7:80", false, CLAIM_DENIED, REASON_FORBIDDEN_ADDRESS);
         check(&policy, "[2001:db8::1]:80", false, CLAIM_WAITING, REASON_NONE);

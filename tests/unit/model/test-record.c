@@ -180,6 +180,32 @@ static void test_news(void **state _unused_) {
         assert_true(claim_is_news(record, claim));
 }
 
+/* Docker says later than the kernel whose port it is: that is a better word, and the other way round is none. */
+static void test_news_of_a_host_port(void **state _unused_) {
+        _cleanup_(record_freep) Record *record = record_of(build_on_bridge(1, "80"));
+        HostPort port = { .port = 80, .user = "a process of user root" };
+        const HostPort docker = { .port = 80, .docker = true, .user = "Docker, for container w19" };
+        Claim *claim = &record->claims[0];
+
+        claim->state = CLAIM_CONFLICT;
+        claim->reason = REASON_HOST_PORT;
+        claim->host_port = &port;
+        claim_set_announced(record, claim);
+        strcpy(port.user, "a process of user nobody");
+        assert_false(claim_is_news(record, claim));
+        port = docker;
+        assert_true(claim_is_news(record, claim));
+        claim_set_announced(record, claim);
+        assert_false(claim_is_news(record, claim));
+        strcpy(port.user, "Docker, for container w20");
+        assert_true(claim_is_news(record, claim));
+        port.docker = false;
+        assert_false(claim_is_news(record, claim));
+        claim->host_port = NULL; /* it is not the record's to free */
+        claim->reason = REASON_NONE;
+        assert_true(claim_is_news(record, claim));
+}
+
 static void test_age(void **state _unused_) {
         _cleanup_(record_freep) Record *a = record_of(build_container(1, "80"));
         _cleanup_(record_freep) Record *b = record_of(build_container(2, "80"));
@@ -215,6 +241,7 @@ int main(void) {
                 cmocka_unit_test(test_inherit),
                 cmocka_unit_test(test_inherit_doubled_entries),
                 cmocka_unit_test(test_news),
+                cmocka_unit_test(test_news_of_a_host_port),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_name_is_shown_safely),
         };

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/verbs/arrival.h"
 #include "daemon/verbs/remedy.h"
 #include "daemon/verbs/story.h"
 #include "tests/cmocka.h"
@@ -64,12 +65,13 @@ static void test_the_one_thing(void **state _unused_) {
         assert_non_null(strstr(text, "exposed.\nLikely.\nSure.\nTo change: do that.\n"));
         assert_null(strstr(text, "Nothing has to be changed"));
         free(text);
-        test_survey_add(test, build_on_bridge(1, "80,22"));
+        test_survey_add(test, build_on_bridge(1, "80,20-30"));
         test->config.policy.reserved = &(PortRange) { 22, 22 };
         test->config.policy.n_reserved = 1;
         assert_int_equal(model_set_policy(test->survey.model, &test->config.policy), 0);
         text = tell(test, &obstacles);
-        assert_non_null(strstr(text, "Sure.\nTo change, for the entry \"22\": choose another host port for c1, or take "));
+        assert_non_null(strstr(text, "Sure.\nTo change, for the entry \"20-30\": choose another host port for c1, or take 22 "
+                                     "out of ReservedPorts="));
         assert_null(strstr(text, "do that"));
         free(text);
 }
@@ -165,7 +167,7 @@ static void test_every_reason_has_a_remedy(void **state _unused_) {
 
                 remedy_format(&test->survey, record, &claim, &(ClaimFacts) {}, buffer);
                 assert_non_null(strstr(buffer, "c1"));
-                assert_null(strchr(buffer, '$'));
+                assert_null(strpbrk(buffer, "$%#"));
                 assert_null(strstr(buffer, "see the journal"));
         }
 }
@@ -281,6 +283,127 @@ static void test_inside(void **state _unused_) {
         assert_int_not_equal(inside_look(getpid(), PROTOCOL_TCP, 1), INSIDE_UNKNOWN);
 }
 
+static Routes read_routes(const char *text, int family) {
+        FILE *file = fmemopen((char *) (uintptr_t) text, strlen(text), "r");
+        Routes routes;
+
+        assert_non_null(file);
+        routes = inside_read_routes(file, family);
+        fclose(file);
+        return routes;
+}
+
+/* As the kernel writes them. */
+static void test_routes_inside(void **state _unused_) {
+#define TITLE "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+#define LINK "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+#define NONE "00000000000000000000000000000000"
+#define LINK6 "fd000000000000000000000000000000 40 " NONE " 00 " NONE " 00000100 00000001 00000000 00000001     eth0\n"
+        assert_int_equal(read_routes(TITLE LINK, AF_INET), ROUTES_NEAR);
+        assert_int_equal(read_routes(TITLE LINK "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n", AF_INET),
+                         ROUTES_FAR);
+        /* without a gateway, as of ipvlan; and half of all addresses, as of a tunnel */
+        assert_int_equal(read_routes(TITLE "eth0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n", AF_INET),
+                         ROUTES_FAR);
+        assert_int_equal(read_routes(TITLE "eth0\t00000080\t010200C0\t0003\t0\t0\t0\t00000080\t0\t0\t0\n", AF_INET),
+                         ROUTES_FAR);
+        /* a route of type unreachable */
+        assert_int_equal(read_routes(TITLE "*\t00000000\t00000000\t0201\t0\t0\t0\t00000000\t0\t0\t0\n", AF_INET), ROUTES_NEAR);
+        assert_int_equal(read_routes(LINK6, AF_INET6), ROUTES_NEAR);
+        assert_int_equal(read_routes(LINK6 NONE " 00 " NONE " 00 " NONE " ffffffff 00000001 00000000 00200200       lo\n",
+                                     AF_INET6), ROUTES_NEAR);
+        assert_int_equal(read_routes(LINK6 NONE " 00 " NONE " 00 fd000000000000000000000000000001"
+                                           " 00000400 00000003 00000000 00000003     eth0\n", AF_INET6), ROUTES_FAR);
+        assert_int_equal(inside_look_at_routes(0, AF_INET), ROUTES_UNKNOWN);
+        assert_int_not_equal(inside_look_at_routes(getpid(), AF_INET), ROUTES_UNKNOWN);
+}
+
+static void test_no_way(void **state _unused_) {
+        char name[] = "web";
+        Record record = { .name = name, .path6 = { .asked = true, .known = true } };
+        Obstacle obstacle;
+
+        assert_int_equal(address_parse("10.0.1.5", &record.ipv4), 0);
+        assert_false(obstacle_of_path(&record, AF_INET, &obstacle)); /* not asked yet */
+        assert_false(obstacle_of_path(&record, AF_INET6, &obstacle));
+        record.path4.asked = true;
+        assert_true(obstacle_of_path(&record, AF_INET, &obstacle));
+        assert_true(obstacle.certain);
+        assert_string_equal(obstacle.what,
+                            "This host has no direct route to 10.0.1.5: nothing that it sends there arrives in web.");
+        assert_non_null(strstr(obstacle.remedy, "docker network connect NETWORK web"));
+        record.path4 = (RecordPath) { .asked = true, .known = true, .ifname = "eth0" };
+        obstacle_of_parent(&record, AF_INET, &obstacle);
+        assert_true(obstacle.certain);
+        assert_non_null(strstr(obstacle.what, "The network of web is a macvlan on eth0, "));
+        assert_non_null(strstr(obstacle.what, " sends to 10.0.1.5 arrives in the container."));
+        assert_false(obstacle_of_routes(&record, AF_INET, ROUTES_UNKNOWN, &obstacle));
+        assert_false(obstacle_of_routes(&record, AF_INET, ROUTES_FAR, &obstacle));
+        assert_true(obstacle_of_routes(&record, AF_INET, ROUTES_NEAR, &obstacle));
+        assert_true(obstacle.certain);
+        assert_non_null(strstr(obstacle.what, "10.0.1.5 has no default route"));
+}
+
+static void test_not_this_hosts(void **state _unused_) {
+        char name[] = "web";
+        const Record record = { .name = name };
+        Obstacle obstacle;
+        Address address = {};
+
+        assert_false(obstacle_of_address(&record, &address, &obstacle));
+        for (const char *const *here = (const char *const[]) { "127.0.0.1", "127.0.0.2", NULL }; *here; here++) {
+                assert_int_equal(address_parse(*here, &address), 0);
+                assert_false(obstacle_of_address(&record, &address, &obstacle));
+        }
+        assert_int_equal(address_parse("198.51.100.254", &address), 0);
+        assert_true(obstacle_of_address(&record, &address, &obstacle));
+        assert_true(obstacle.certain);
+        assert_string_equal(obstacle.what,
+                            "This host has no address 198.51.100.254 now, which calico.expose of web names.");
+        obstacle_of_interface(&record, "eth*", true, true, &obstacle);
+        assert_true(obstacle.certain);
+        assert_string_equal(obstacle.what, "There is no interface eth* on this host now, on which alone may arrive what is "
+                                           "for web (it is a name, and no pattern).");
+        assert_non_null(strstr(obstacle.remedy, "correct calico.expose.interface of web"));
+        obstacle_of_interface(&record, "eht0", false, false, &obstacle);
+        assert_false(obstacle.certain);
+        assert_string_equal(obstacle.what,
+                            "There is no interface eht0 on this host now, on which what is for web may arrive, too.");
+        assert_non_null(strstr(obstacle.remedy, "Interfaces="));
+}
+
+static Obstacles arrival_of(TestSurvey *test) {
+        Obstacles obstacles = {};
+
+        arrival_find(&test->survey, model_records(test->survey.model, &(size_t) { 0 })[0], getpid(), &obstacles);
+        return obstacles;
+}
+
+/* What is not exposed has other troubles, and each is said once. */
+static void test_what_arrives(void **state _unused_) {
+        _cleanup_(test_survey_freep) TestSurvey *test = test_survey_new();
+        Container *container = build_on_bridge(1, "198.51.100.254:80:80,198.51.100.254:81:80,82");
+        Obstacles obstacles;
+        Record *record;
+
+        build_label(container, "calico.expose.interface", "eht0,lo");
+        assert_int_equal(paths_new_reader(&test->survey.paths), 0);
+        test_survey_add(test, container);
+        obstacles = arrival_of(test);
+        assert_int_equal(obstacles.count, 0);
+        test_survey_carry_out(test);
+        record = model_records(test->survey.model, &(size_t) { 0 })[0];
+        record->path4.asked = record->path6.asked = true;
+        record->path6.known = true;
+        obstacles = arrival_of(test);
+        paths_free(test->survey.paths);
+        assert_int_equal(obstacles.count, 3);
+        assert_non_null(strstr(obstacles.items[0].what, "no direct route to 172.17.0.1"));
+        assert_non_null(strstr(obstacles.items[1].what, "no address 198.51.100.254 now"));
+        assert_non_null(strstr(obstacles.items[2].what, "no interface eht0"));
+        assert_false(obstacles.items[2].certain);
+}
+
 static void test_nobody_listens(void **state _unused_) {
         char name[] = "web";
         const Record record = { .name = name };
@@ -321,6 +444,10 @@ int main(void) {
                 cmocka_unit_test(test_json_without_docker),
                 cmocka_unit_test(test_chains),
                 cmocka_unit_test(test_inside),
+                cmocka_unit_test(test_routes_inside),
+                cmocka_unit_test(test_no_way),
+                cmocka_unit_test(test_not_this_hosts),
+                cmocka_unit_test(test_what_arrives),
                 cmocka_unit_test(test_nobody_listens),
                 cmocka_unit_test(test_legacy),
         };
