@@ -221,7 +221,6 @@ static void containers_learn(Containers *containers, Container *container) {
 
 static void on_docker_connected(void *userdata, const char *version, const char *api) {
         Containers *containers = userdata;
-
         bool named = strncmp(version, "Podman ", strlen("Podman ")) == 0;
 
         containers->metrics.connections++;
