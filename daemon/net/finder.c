@@ -98,7 +98,7 @@ static void take_known_links(Finder *finder) {
 }
 
 static int find_links(Finder *finder) {
-        unsigned indexes[RTNL_LINKS_MAX];
+        unsigned indexes[RTNL_LINKS_MAX] = {};
         size_t n = 0;
         int r = 0;
 

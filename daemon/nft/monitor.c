@@ -71,7 +71,7 @@ int nft_monitor_fd(const NftMonitor *monitor) {
 }
 
 /* In each kind of message the table's name is attribute 1. */
-enum { TABLE_ATTRIBUTE = NFTA_TABLE_NAME };
+#define TABLE_ATTRIBUTE 1
 
 static const char *find_string(const struct nlmsghdr *message, uint16_t type) {
         const struct nlattr *attribute = attribute_find(message, type, MNL_TYPE_NUL_STRING);
@@ -186,7 +186,8 @@ int nft_monitor_resume(NftMonitor *monitor, NftSocket *own, uint32_t generation,
         return 0;
 }
 
-_Static_assert((int) NFTA_CHAIN_TABLE == TABLE_ATTRIBUTE && (int) NFTA_RULE_TABLE == TABLE_ATTRIBUTE &&
-                       (int) NFTA_SET_TABLE == TABLE_ATTRIBUTE && (int) NFTA_SET_ELEM_LIST_TABLE == TABLE_ATTRIBUTE &&
-                       (int) NFTA_OBJ_TABLE == TABLE_ATTRIBUTE && (int) NFTA_FLOWTABLE_TABLE == TABLE_ATTRIBUTE,
+_Static_assert(NFTA_TABLE_NAME == TABLE_ATTRIBUTE && NFTA_CHAIN_TABLE == TABLE_ATTRIBUTE &&
+                       NFTA_RULE_TABLE == TABLE_ATTRIBUTE && NFTA_SET_TABLE == TABLE_ATTRIBUTE &&
+                       NFTA_SET_ELEM_LIST_TABLE == TABLE_ATTRIBUTE && NFTA_OBJ_TABLE == TABLE_ATTRIBUTE &&
+                       NFTA_FLOWTABLE_TABLE == TABLE_ATTRIBUTE,
                "where the table's name is");

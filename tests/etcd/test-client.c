@@ -521,7 +521,7 @@ static void test_password(void **state) {
                                  0);
                 get(cluster, client, "/ready", &answer);
                 if (answer.outcome != cases[i].outcome)
-                        fail_msg("%zu: %d %s", i, answer.outcome, answer.reason);
+                        fail_msg("%zu: %d %s", i, (int) answer.outcome, answer.reason);
                 assert_int_equal(put(cluster, client, "/calico/x", "1", absent, &answer), cases[i].outcome);
                 /* What it may not write is refused, and said to be. */
                 assert_int_equal(put(cluster, client, "/elsewhere", "1", absent, &answer), ETCD_REFUSED);

@@ -250,11 +250,13 @@ int64_t server_tell(Server *server, TemplateName event, unsigned number, bool al
         Connection *connection = server->subscriber;
         char size[32];
         int64_t now;
+        int n;
 
         server->alive[number] = alive;
         if (!connection)
                 errx(1, "nobody has subscribed");
-        add_text(connection, size, (size_t) snprintf(size, sizeof(size), "%zx\r\n", template->size + 1));
+        n = snprintf(size, sizeof(size), "%zx\r\n", template->size + 1);
+        add_text(connection, size, (size_t) n);
         template_fill(template, number, realtime_ns(), room_for(connection, template->size));
         connection->out_size += template->size;
         add_text(connection, "\n\r\n", 3);

@@ -65,10 +65,11 @@ static void assert_case(const Network *network, const Case *wanted, int type, bo
                                    : reach_in_vain(network, wanted->from, NULL, type, to, wanted->to_port, server);
 
         if (got.reached != wanted->passes || got.refused)
-                fail_msg("place %d to %s, port %u (type %d): reached %d", wanted->from, to, wanted->to_port, type,
-                         got.reached);
+                fail_msg("place %d to %s, port %u (type %d): reached %d", (int) wanted->from, to, wanted->to_port,
+                         type, got.reached);
         if (counted("marked") != wanted->marked || counted("unmarked") != (wanted->passes && !wanted->marked))
-                fail_msg("the mark of place %d to %s, port %u (type %d)", wanted->from, to, wanted->to_port, type);
+                fail_msg("the mark of place %d to %s, port %u (type %d)", (int) wanted->from, to, wanted->to_port,
+                         type);
 }
 
 static void only_what_the_profile_allows_is_forwarded(void **state) {

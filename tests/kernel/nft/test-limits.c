@@ -29,8 +29,8 @@ static void assert_case(const Network *network, const Case *wanted, int type) {
         Reach got = reach(network, wanted->from, NULL, type, wanted->to, 8080, server);
 
         if (got.reached != wanted->passes || got.refused == wanted->passes)
-                fail_msg("place %d to %s (type %d): reached %d, refused %d", wanted->from, wanted->to, type,
-                         got.reached, got.refused);
+                fail_msg("place %d to %s (type %d): reached %d, refused %d", (int) wanted->from, wanted->to,
+                         type, got.reached, got.refused);
 }
 
 /* To who does not pass, what a process of the host offers at that port is there as ever. */
@@ -38,7 +38,8 @@ static void assert_host_serves(const Network *network, const Case *wanted, int t
         _cleanup_close_ int server = open_server(network, HOST, type, wanted->to, 8080);
 
         if (!reach(network, wanted->from, NULL, type, wanted->to, 8080, server).reached)
-                fail_msg("place %d to %s (type %d): the host itself was not reached", wanted->from, wanted->to, type);
+                fail_msg("place %d to %s (type %d): the host itself was not reached", (int) wanted->from, wanted->to,
+                         type);
 }
 
 static void assert_cases(Network *network, const Case *cases, size_t n) {

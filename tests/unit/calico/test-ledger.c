@@ -142,7 +142,7 @@ static void test_steps(_unused_ void **state) {
 
                 run(&cases[i], NULL, &plan);
                 if (plan.step != cases[i].step)
-                        fail_msg("%zu: step %d", i, plan.step);
+                        fail_msg("%zu: step %d", i, (int) plan.step);
                 assert_int_equal(plan.uncertain, cases[i].history == LEDGER_HISTORY_LOST);
                 if (cases[i].text)
                         assert_string_equal(plan.text, cases[i].text);

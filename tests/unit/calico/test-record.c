@@ -126,6 +126,7 @@ static void test_large(_unused_ void **state) {
         char reason[RECORD_REASON_SIZE], *text = malloc(size + 1), *edited = NULL;
         EndpointRecord record;
 
+        assert_non_null(text);
         memset(text, ' ', size);
         text[size] = '\0';
         memcpy(text, ENDPOINT_EMPTY, strlen(ENDPOINT_EMPTY));
@@ -173,7 +174,7 @@ static void test_edit_endpoint(_unused_ void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                char reason[RECORD_REASON_SIZE], *edited = NULL;
+                char reason[RECORD_REASON_SIZE] = {}, *edited = NULL;
                 int r;
 
                 r = (cases[i].add ? endpoint_record_add_profile : endpoint_record_remove_profile)(

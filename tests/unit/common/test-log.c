@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ static unsigned count_lines(const char *wanted) {
         unsigned n = 0;
         char line[2048];
 
-        rewind(output);
+        assert_return_code(fseek(output, 0, SEEK_SET), errno);
         while (fgets(line, sizeof(line), output)) {
                 line[strcspn(line, "\n")] = '\0';
                 n += strcmp(line, wanted) == 0;

@@ -172,7 +172,7 @@ static void read_warning(const char *text, char *buffer, size_t size) {
         config = good(text);
         assert_true(dup2(before, STDERR_FILENO) >= 0);
         close(before);
-        rewind(file);
+        assert_return_code(fseek(file, 0, SEEK_SET), errno);
         assert_non_null(fgets(buffer, (int) size, file));
         fclose(file);
         assert_int_equal(config->policy.n_ports, 1);

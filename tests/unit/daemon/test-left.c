@@ -68,9 +68,12 @@ static void test_odd_lines_are_passed_over(void **state _unused_) {
         _cleanup_(names_freep) Names *names = names_new();
         FILE *file = fopen(path, "w");
         Elements loaded;
+        int r;
 
+        assert_non_null(file);
         assert_true(fputs(text, file) >= 0);
-        assert_int_equal(fclose(file), 0);
+        r = fclose(file);
+        assert_int_equal(r, 0);
         assert_int_equal(left_load(path, names, &loaded), 0);
         assert_int_equal(loaded.count, 1);
         assert_string_equal(loaded.items[0].name, "eth0");

@@ -9,10 +9,12 @@ static char *print(const Metrics *metrics) {
         char *text = NULL;
         size_t size;
         FILE *file = open_memstream(&text, &size);
+        int r;
 
         assert_non_null(file);
         metrics_print(metrics, file);
-        assert_int_equal(fclose(file), 0);
+        r = fclose(file);
+        assert_int_equal(r, 0);
         return text;
 }
 

@@ -51,8 +51,10 @@ static void connection_free(FakeConnection *connection) {
 }
 
 static void connection_write(FakeConnection *connection, const char *data, size_t size) {
-        connection->output = realloc(connection->output, connection->output_size + size + 1);
-        assert(connection->output);
+        char *output = realloc(connection->output, connection->output_size + size + 1);
+
+        assert(output);
+        connection->output = output;
         if (size > 0)
                 memcpy(connection->output + connection->output_size, data, size);
         connection->output_size += size;
