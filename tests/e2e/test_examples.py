@@ -97,10 +97,11 @@ ELSEWHERE = {
     "man calico-exposed": "tests/unit/operator/check-man",
     "man calico-exposed.conf": "tests/unit/operator/check-man",
 }
-# Named, and no more than that; `edit` opens an editor.
+# Named, and no more than that; `edit` opens an editor, and no host of the tests has Podman.
 NAMES = {"docker run", "docker run -p", "docker compose", "docker image inspect",
          "systemctl stop", "systemctl restart", "systemctl status",
-         "systemctl edit calico-exposed", "calico-exposed does not run"}
+         "systemctl edit calico-exposed", "calico-exposed does not run",
+         "systemctl edit podman.socket", "systemctl restart podman.socket"}
 
 
 def test_each_command_is_run_by_a_test():
