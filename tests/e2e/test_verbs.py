@@ -203,6 +203,7 @@ def test_json_is_as_documented(machine):
 
 
 def test_list_without_containers(machine):
+    machine.await_status("0 ports of 0 containers exposed")
     said = say(machine, "list")
     assert said.lines() == ["STATE\tHOST\tCONTAINER\tADDRESS\tNETWORK\tPROFILE\tREASON"]
     assert said.code == 0 and "no running container carries the label" in said.error
@@ -369,12 +370,21 @@ def test_explain_that_nobody_listens(machine):
                          " in web listen on port 81/tcp of all its addresses.\n")
 
 
+def has_default_route(machine, container):
+    pid = container.inspect()["State"]["Pid"]
+    return "default" in machine.run(["nsenter", "--target", str(pid), "--net", "ip", "route"])
+
+
 def test_explain_an_internal_network(machine):
-    """What it says is to be changed helps."""
+    """What it says is to be changed helps. Docker 20.10 has a default route there, too: nothing is to be changed."""
     machine.docker("network", "create", "--internal", "inner")
     try:
         web = machine.start("web", expose="8080:80", network="inner")
         machine.itself.await_answer("web", "tcp", "127.0.0.1", 8080)
+        if has_default_route(machine, web):
+            machine.outside.await_answer("web", "tcp", HOST[4], 8080)
+            assert explain(machine, "web").endswith(NOTHING + "\n")
+            return
         assert machine.itself.ask("tcp", HOST[4], 8080) is None
         assert machine.outside.ask("tcp", HOST[4], 8080) is None
         told = explain(machine, "web")
