@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/hash.h"
 #include "common/repeats.h"
 
@@ -83,10 +83,7 @@ static void emit(int priority, const char *message_id, const LogField *fields, c
 }
 
 static uint64_t now_usec(void) {
-        struct timespec now = {};
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        return clock_usec(CLOCK_MONOTONIC);
 }
 
 static uint64_t key_of(const LogField *fields, const char *message) {

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/array.h"
+#include "common/clock.h"
 #include "daemon/calico/calico-times.h"
 #include "daemon/calico/options.h"
 #include "daemon/calico/own.h"
@@ -164,10 +164,7 @@ static void pass(Calico *calico) {
 
 /* Whatever else the machine does meanwhile. */
 static uint64_t get_processor_time(void) {
-        struct timespec now = {};
-
-        (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-        return (uint64_t) now.tv_sec * SECONDS + (uint64_t) now.tv_nsec / 1000;
+        return clock_usec(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int on_pass(sd_event_source *source, _unused_ uint64_t time, void *userdata) {

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "daemon/docker/client-times.h"
 #include "daemon/docker/decode.h"
 #include "daemon/docker/engine.h"
@@ -95,10 +96,7 @@ struct DockerClient {
 };
 
 static uint64_t monotonic(void) {
-        struct timespec now = {};
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t) now.tv_sec * SECONDS + (uint64_t) now.tv_nsec / 1000;
+        return clock_usec(CLOCK_MONOTONIC);
 }
 
 static int64_t realtime(void) {

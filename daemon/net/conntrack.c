@@ -5,9 +5,9 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/array.h"
+#include "common/clock.h"
 #include "common/netlink.h"
 #include "daemon/net/ctnetlink.h"
 #include "daemon/net/netlink.h"
@@ -36,8 +36,6 @@
  * is a second, in which nothing could be withdrawn. */
 #define URGENT_USEC UINT64_C(100000)
 #define URGENT_AGAIN_USEC UINT64_C(2000)
-
-#define USEC_PER_SEC UINT64_C(1000000)
 
 #define LOCAL_MEMORY 8
 
@@ -234,13 +232,9 @@ static void conntrack_rest(Conntrack *conntrack) {
 /* A part went before the pass: now that has its turn, and whatever else waits. The loop's time is from before the part,
  * which may have taken longer than this. */
 static void conntrack_give_way(Conntrack *conntrack) {
-        struct timespec now;
-
-        if (!conntrack->sweep.running || sd_event_source_get_enabled(conntrack->urgent, NULL) != 0 ||
-            clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+        if (!conntrack->sweep.running || sd_event_source_get_enabled(conntrack->urgent, NULL) != 0)
                 return;
-        if (timer_set(conntrack->urgent, (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000 +
-                                                 URGENT_AGAIN_USEC) >= 0)
+        if (timer_set(conntrack->urgent, clock_usec(CLOCK_MONOTONIC) + URGENT_AGAIN_USEC) >= 0)
                 conntrack_set_priority(conntrack, SWEEP_PRIORITY);
 }
 
