@@ -226,18 +226,23 @@ static int port_found(const PortSearch *search, int error, unsigned *ret) {
         return 0;
 }
 
+/* All entries of a bridge; of 0, of all interfaces, with their lists of further addresses: bridge(8), fdb show. */
+static int forwarding_dump(Netlink *netlink, unsigned bridge, NetlinkReader reader, void *userdata) {
+        Request request;
+        struct ndmsg *header = request_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(*header));
+
+        header->ndm_family = AF_BRIDGE;
+        if (bridge > 0)
+                mnl_attr_put_u32(&request.header, NDA_MASTER, bridge);
+        return netlink_request(netlink, &request.header, reader, userdata);
+}
+
 int rtnl_search_port(Netlink *netlink, unsigned bridge, const uint8_t mac[static MAC_SIZE], unsigned *ret) {
         PortSearch search = { .bridge = bridge, .mac = mac };
         int r = -EINTR;
 
-        for (unsigned i = 0; r == -EINTR && search.port == 0 && i < DUMP_TRIES_MAX; i++) {
-                Request request;
-                struct ndmsg *header = request_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(*header));
-
-                header->ndm_family = AF_BRIDGE;
-                mnl_attr_put_u32(&request.header, NDA_MASTER, bridge);
-                r = netlink_request(netlink, &request.header, port_read, &search);
-        }
+        for (unsigned i = 0; r == -EINTR && search.port == 0 && i < DUMP_TRIES_MAX; i++)
+                r = forwarding_dump(netlink, bridge, port_read, &search);
         return port_found(&search, r == -EINTR ? 0 : r, ret);
 }
 
@@ -275,18 +280,12 @@ static int mac_read(const struct nlmsghdr *message, void *userdata) {
         return 0;
 }
 
-/* The dump of forwarding tables has every interface's list of further addresses, too: bridge(8), fdb show. */
 int rtnl_takes_mac(Netlink *netlink, unsigned ifindex, const uint8_t mac[static MAC_SIZE]) {
         MacSearch search = { .ifindex = ifindex, .mac = mac };
         int r = -EINTR;
 
-        for (unsigned i = 0; r == -EINTR && !search.found && i < DUMP_TRIES_MAX; i++) {
-                Request request;
-                struct ndmsg *header = request_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, sizeof(*header));
-
-                header->ndm_family = AF_BRIDGE;
-                r = netlink_request(netlink, &request.header, mac_read, &search);
-        }
+        for (unsigned i = 0; r == -EINTR && !search.found && i < DUMP_TRIES_MAX; i++)
+                r = forwarding_dump(netlink, 0, mac_read, &search);
         return search.found ? 1 : r == -EINTR ? 0 : r;
 }
 

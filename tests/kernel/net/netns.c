@@ -126,10 +126,13 @@ void netns_limit_monitor(int size) {
 
 void netns_crowd_monitor(unsigned n) {
         const struct nlmsghdr nothing = { .nlmsg_len = sizeof(nothing), .nlmsg_type = NLMSG_NOOP };
-        _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+        _cleanup_close_ int fd = -1;
         struct sockaddr_nl monitor = {};
-        socklen_t size = sizeof(monitor);
+        socklen_t size = sizeof(monitor), protocol_size = sizeof(int);
+        int protocol;
 
+        assert_return_code(getsockopt(find_monitor(), SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_size), errno);
+        fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
         assert_return_code(fd, errno);
         assert_return_code(getsockname(find_monitor(), (struct sockaddr *) &monitor, &size), errno);
         monitor.nl_groups = 0;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <linux/netlink.h>
 #include <poll.h>
-#include <sys/socket.h>
 
+#include "netns.h"
 #include "tests/kernel/nft/fixture.h"
 
 /* What was changed since the last look. Commits are announced before the command that made them is through. */
@@ -185,27 +183,11 @@ static void after_an_overrun_all_may_have_changed(void **state) {
         Fixture *fixture = *state;
 
         assert_int_equal(nft_monitor_new(&monitor), 0);
-        assert_return_code(setsockopt(nft_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUF, &(int) { 1 }, sizeof(int)),
-                           errno);
+        netns_limit_monitor(1);
         want_everything(fixture);
         settle(fixture);
         assert_changes(monitor, fixture->nft, true, true, true);
         assert_changes(monitor, fixture->nft, false, false, false);
-}
-
-/* Of a sender that it passes over. */
-static void crowd(const NftMonitor *monitor, unsigned n) {
-        const struct nlmsghdr nothing = { .nlmsg_len = sizeof(nothing), .nlmsg_type = NLMSG_NOOP };
-        _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-        struct sockaddr_nl to = {};
-        socklen_t size = sizeof(to);
-
-        assert_return_code(fd, errno);
-        assert_return_code(getsockname(nft_monitor_fd(monitor), (struct sockaddr *) &to, &size), errno);
-        to.nl_groups = 0;
-        for (unsigned i = 0; i < n; i++)
-                assert_return_code(sendto(fd, &nothing, sizeof(nothing), 0, (const struct sockaddr *) &to, size),
-                                   errno);
 }
 
 /* The last that one call reads is the last that there is: nothing makes it readable again. */
@@ -215,9 +197,8 @@ static void a_loss_is_told_where_a_call_reads_just_all(void **state) {
         Fixture *fixture = *state;
 
         assert_int_equal(nft_monitor_new(&monitor), 0);
-        crowd(monitor, DATAGRAMS_OF_A_CALL - 1); /* the loss is the first */
-        assert_return_code(setsockopt(nft_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUF, &(int) { 1 }, sizeof(int)),
-                           errno);
+        netns_crowd_monitor(DATAGRAMS_OF_A_CALL - 1); /* the loss is the first */
+        netns_limit_monitor(1);
         run("nft add table inet other");
         assert_changes(monitor, fixture->nft, true, true, true);
         assert_false(is_readable(monitor));
