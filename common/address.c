@@ -13,6 +13,13 @@ Address address_from_bytes(uint8_t family, const void *bytes) {
         return address;
 }
 
+bool address_is_loopback(const Address *address) {
+        static const Address v6_loopback = { AF_INET6, { [15] = 1 } };
+
+        return (address->family == AF_INET && address->bytes[0] == 127) ||
+               address_compare(address, &v6_loopback) == 0;
+}
+
 int address_parse(const char *text, Address *ret) {
         struct in6_addr v6;
         struct in_addr v4;

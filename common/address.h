@@ -29,6 +29,9 @@ static inline bool address_is_set(const Address *a) {
         return a->family != AF_UNSPEC;
 }
 
+/* 127.0.0.0/8, or ::1. */
+bool address_is_loopback(const Address *address);
+
 /* Bytes in an address of that family: 4, 16, or 0 for AF_UNSPEC. */
 static inline size_t address_size(uint8_t family) {
         return family == AF_INET ? 4 : family == AF_INET6 ? 16 : 0;

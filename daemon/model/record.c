@@ -46,13 +46,11 @@ static ClaimReason entry_invalid(const Record *record, const Claim *claim) {
 
 /* 127.0.0.0/8 is route_localnet's; for ::1 the kernel has nothing of the kind. */
 static ClaimReason loopback_denied(const Entry *entry, const Policy *policy) {
-        static const uint8_t v6_loopback[16] = { [15] = 1 };
-
-        if (entry->host.family == AF_INET && entry->host.bytes[0] == 127 && !policy->localhost)
-                return REASON_LOCALHOST_OFF;
-        if (entry->host.family == AF_INET6 && memcmp(entry->host.bytes, v6_loopback, sizeof(v6_loopback)) == 0)
+        if (!address_is_loopback(&entry->host))
+                return REASON_NONE;
+        if (entry->host.family == AF_INET6)
                 return REASON_IPV6_LOOPBACK;
-        return REASON_NONE;
+        return policy->localhost ? REASON_NONE : REASON_LOCALHOST_OFF;
 }
 
 static ClaimReason entry_denied(const Entry *entry, const ContainerLabel *label, const Policy *policy) {

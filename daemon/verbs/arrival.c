@@ -10,13 +10,6 @@
 
 /* Claims */
 
-static bool is_loopback(const Address *address) {
-        static const Address v6_loopback = { AF_INET6, { [15] = 1 } };
-
-        return (address->family == AF_INET && address->bytes[0] == IN_LOOPBACKNET) ||
-               address_compare(address, &v6_loopback) == 0;
-}
-
 /* It has exposed claims of that family, for more than this host's own traffic if outside is true. */
 static bool is_exposed(const Record *record, uint8_t family, bool outside) {
         const Limits *limits = &record->labels.limits;
@@ -25,7 +18,7 @@ static bool is_exposed(const Record *record, uint8_t family, bool outside) {
                 return false;
         for (size_t i = 0; i < record->n_claims; i++)
                 if (record->claims[i].state == CLAIM_EXPOSED && entry_has_family(&record->claims[i].entry, family) &&
-                    (!outside || !is_loopback(&record->claims[i].entry.host)))
+                    (!outside || !address_is_loopback(&record->claims[i].entry.host)))
                         return true;
         return false;
 }

@@ -48,6 +48,26 @@ static void test_none(void **state _unused_) {
         assert_string_equal(address_format(&none, buffer), "-");
 }
 
+static void test_loopback(void **state _unused_) {
+        static const struct {
+                const char *text;
+                bool loopback;
+        } cases[] = {
+                { "127.0.0.0", true },        { "127.255.255.255", true }, { "::1", true },
+                { "126.255.255.255", false }, { "128.0.0.0", false },      { "::", false },
+                { "7f00::1", false },
+        };
+        const Address none = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Address address;
+
+                assert_int_equal(address_parse(cases[i].text, &address), 0);
+                assert_int_equal(address_is_loopback(&address), cases[i].loopback);
+        }
+        assert_false(address_is_loopback(&none));
+}
+
 static void test_prefix(void **state _unused_) {
         static const struct {
                 const char *text, *shown;
@@ -106,6 +126,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_parse_and_format),
                 cmocka_unit_test(test_none),
+                cmocka_unit_test(test_loopback),
                 cmocka_unit_test(test_prefix),
                 cmocka_unit_test(test_contains),
         };
