@@ -12,6 +12,8 @@ LOOPBACK = "127.0.0.1"
 # From outside nobody need be let in. We are, but not where Docker 20.10 comes back to living
 # containers: it puts its own rules before DOCKER-USER.
 INTERNAL = "inner"
+# Not SCTP: a host need not have it, and nobody inside speaks it.
+ASKED = ("tcp", "udp")
 
 
 class Road(typing.NamedTuple):
@@ -69,7 +71,7 @@ def ask_exposed(random, oracle, road, side):
     """A question to one port of an exposure; None where the answer cannot be foretold."""
     family, address, protocol, first, last = side
     port = random.randint(first, last)
-    if not sides_meet(side, host_side(road, protocol, port)):
+    if protocol not in ASKED or not sides_meet(side, host_side(road, protocol, port)):
         return None
     if not may_use(oracle, road, protocol, port):
         question = Question(road, protocol, port, frozenset())

@@ -242,6 +242,19 @@ def test_questions(look):
     assert ("tcp", 8082, True, "203.0.113.1") not in answers
 
 
+def test_nobody_is_asked_by_sctp(look):
+    web = next(one for one in look["containers"] if one["Name"] == "/web")
+    web["Config"]["Labels"]["calico.expose"] += ",8099:77/sctp"
+    oracle = Oracle(Config.of({"Localhost": "no"}))
+    look["table"] = look["table"].replace(
+        f"tcp . 8080 : {WEB} . 80,", f"tcp . 8080 : {WEB} . 80, sctp . 8099 : {WEB} . 77,")
+    oracle.take(look)
+    oracle.compare(look)
+    assert (4, None, "sctp", 8099, 8099) in oracle.content.translations
+    questions = choose_questions(random.Random(1), oracle, [], 1000)
+    assert "sctp" not in {question.protocol for question in questions}
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_operations_depend_on_the_seed_alone(seed):
     first, second = (Chooser(random.Random(seed), seed % 2 == 0) for _ in range(2))

@@ -23,12 +23,12 @@ import sys
 TIMEOUT = 0.5
 QUESTION = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 SIOCGIFHWADDR = 0x8927
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
 def connect(protocol, address, port):
-    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    connection = socket.socket(family, kind)
+    connection = socket.socket(family, KINDS[protocol])
     connection.settimeout(TIMEOUT)
     connection.connect((address, int(port)))
     return connection
