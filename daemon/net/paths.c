@@ -373,6 +373,18 @@ void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[stati
         hairpins_remove(&paths->hairpins, bridge, mac);
 }
 
+void paths_doubt_hairpins(Paths *paths) {
+        hairpins_doubt_all(&paths->hairpins);
+}
+
+void paths_confirm_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]) {
+        hairpins_confirm(&paths->hairpins, bridge, mac);
+}
+
+void paths_forget_doubted_hairpins(Paths *paths) {
+        hairpins_remove_doubted(&paths->hairpins);
+}
+
 int paths_get_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE],
                       char ret_port[static IF_NAMESIZE], bool *ret) {
         unsigned port;

@@ -84,6 +84,10 @@ int paths_set_localnet(Paths *paths, const char *ifname, bool on);
 int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address);
 /* Forgets the wish; the port is left as it is (it goes with its container). */
 void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]);
+/* Forgets all but those that are confirmed between the two. */
+void paths_doubt_hairpins(Paths *paths);
+void paths_confirm_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]);
+void paths_forget_doubted_hairpins(Paths *paths);
 /* Whether the port of `bridge` behind which `mac` is, is in hairpin mode, and the port's name. -ENOENT: the bridge does
  * not know where that MAC is. -ENODEV: the bridge or the port is gone. */
 int paths_get_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE],

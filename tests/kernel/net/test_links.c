@@ -44,9 +44,68 @@ static void an_endpoint_made_by_hand_may_be_on_a_bridge(void **state _unused_) {
         test->survey.paths = paths_free(test->survey.paths);
 }
 
+typedef struct Heard {
+        char on[4][IF_NAMESIZE];
+        unsigned n_on;
+} Heard;
+
+static void on_hairpin(void *userdata, const char *port) {
+        Heard *heard = userdata;
+
+        strcpy(heard->on[heard->n_on++ % ELEMENTSOF(heard->on)], port);
+}
+
+static bool has_heard(void *userdata) {
+        return ((Heard *) userdata)->n_on > 0;
+}
+
+static Container *on_network(const char *name, const char *ipv4, uint8_t mac) {
+        Container *container = build_container(1, "80");
+
+        build_network(container, name, ipv4, "", true);
+        memcpy(container->networks[0].mac, (const uint8_t[MAC_SIZE]) { 2, [5] = mac }, MAC_SIZE);
+        return container;
+}
+
+static void add_port(const char *name, const char *bridge, const char *mac) {
+        netns_run("ip link add %s type veth peer name %s-peer && ip link set %s-peer up && ip link set %s master %s up",
+                  name, name, name, name, bridge);
+        netns_run("bridge fdb replace %s dev %s master dynamic", mac, name);
+}
+
+/* It moves from one network to another, and nobody says that it left the first. */
+static void where_a_container_was_no_hairpin_is_wanted(void **state _unused_) {
+        static const PathsHandlers handlers = { .hairpin_on = on_hairpin };
+        const Policy policy = open_policy;
+        _cleanup_(model_freep) Model *model = NULL;
+        _cleanup_(paths_freep) Paths *paths = NULL;
+        sd_event *event = NULL;
+        Heard heard = {};
+
+        netns_run("ip link add br1 type bridge && ip addr add 172.18.0.254/16 dev br1 && ip link set br1 up");
+        assert_int_equal(sd_event_new(&event), 0);
+        assert_int_equal(paths_new(event, &handlers, &heard, &paths), 0);
+        assert_int_equal(model_new(&policy, &model), 0);
+        assert_int_equal(model_put(model, on_network("front", "172.17.0.1", 1)), 1);
+        assert_int_equal(links_find_paths(model, paths, false), 0);
+        assert_int_equal(model_put(model, on_network("back", "172.18.0.1", 2)), 1);
+        assert_int_equal(links_find_paths(model, paths, false), 0);
+        links_forget_unwanted(model, paths);
+        loop_settle(event);
+        add_port("old", "br0", "02:00:00:00:00:01");
+        loop_settle(event);
+        add_port("new", "br1", "02:00:00:00:00:02");
+        loop_until(event, has_heard, &heard);
+        assert_int_equal(heard.n_on, 1);
+        assert_string_equal(heard.on[0], "new");
+        paths = paths_free(paths);
+        sd_event_unref(event);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(an_endpoint_made_by_hand_may_be_on_a_bridge, setup),
+                cmocka_unit_test_setup(where_a_container_was_no_hairpin_is_wanted, setup),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
