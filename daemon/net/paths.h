@@ -71,7 +71,8 @@ typedef struct PathAnswer {
 int paths_find_many(Paths *paths, const Address *addresses, size_t n, PathAnswer *answers);
 
 /* route_localnet of an interface (IFLA_INET_CONF by RTM_SETLINK and RTM_GETLINK: works where /proc/sys is read-only).
- * -ENODEV: it is gone. -EAFNOSUPPORT: it has no IPv4. */
+ * -ENODEV: it is gone. -EAFNOSUPPORT: it has no IPv4. Where it was switched on by us and the interface gets another name,
+ * it is switched off, and handlers->route_changed says that all is to be looked at again. */
 int paths_get_localnet(Paths *paths, const char *ifname, bool *ret);
 int paths_set_localnet(Paths *paths, const char *ifname, bool on);
 

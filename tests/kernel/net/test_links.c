@@ -102,10 +102,68 @@ static void where_a_container_was_no_hairpin_is_wanted(void **state _unused_) {
         sd_event_unref(event);
 }
 
+typedef struct Renaming {
+        Paths *paths;
+        const char *name;
+        bool told;
+} Renaming;
+
+static void on_route(void *userdata, const Prefix *prefix) {
+        ((Renaming *) userdata)->told |= prefix->length == 0;
+}
+
+static bool is_off(void *userdata) {
+        const Renaming *renaming = userdata;
+        bool on = true;
+
+        return paths_get_localnet(renaming->paths, renaming->name, &on) >= 0 && !on;
+}
+
+/* Nobody would switch it off under another name, and with the table goes the guard that it needs. */
+static void an_interface_with_another_name_has_no_route_localnet(void **state _unused_) {
+        static const PathsHandlers handlers = { .route_changed = on_route };
+        _cleanup_(paths_freep) Paths *paths = NULL;
+        Renaming renaming = { .name = "br2" };
+        sd_event *event = NULL;
+        bool on = false;
+
+        netns_run("ip link add other type bridge && ip link set other up");
+        assert_int_equal(sd_event_new(&event), 0);
+        assert_int_equal(paths_new(event, &handlers, &renaming, &paths), 0);
+        renaming.paths = paths;
+        loop_settle(event);
+        assert_int_equal(paths_set_localnet(paths, "br0", true), 0);
+        assert_int_equal(paths_set_localnet(paths, "other", true), 0);
+        netns_run("ip link set br0 down && ip link set br0 name br2 && ip link set br2 up");
+        loop_until(event, is_off, &renaming);
+        assert_true(renaming.told);
+        assert_int_equal(paths_get_localnet(paths, "other", &on), 0);
+        assert_true(on);
+        /* Where nobody was heard. */
+        assert_int_equal(paths_set_localnet(paths, "br2", true), 0);
+        loop_settle(event);
+        netns_limit_monitor(1);
+        netns_run("seq -f 'route add 10.0.0.%%g dev other' 100 | ip -batch -");
+        netns_run("ip link set br2 down && ip link set br2 name br3 && ip link set br3 up");
+        renaming.name = "br3";
+        loop_until(event, is_off, &renaming);
+        /* What was switched off is nobody's business. */
+        assert_int_equal(paths_set_localnet(paths, "br3", true), 0);
+        assert_int_equal(paths_set_localnet(paths, "br3", false), 0);
+        netns_sysctl("net/ipv4/conf/br3/route_localnet", "1");
+        netns_run("ip link set br3 down && ip link set br3 name br4 && ip link set br4 up");
+        loop_settle(event);
+        assert_int_equal(paths_get_localnet(paths, "br4", &on), 0);
+        assert_true(on);
+        paths = paths_free(paths);
+        sd_event_unref(event);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(an_endpoint_made_by_hand_may_be_on_a_bridge, setup),
                 cmocka_unit_test_setup(where_a_container_was_no_hairpin_is_wanted, setup),
+                cmocka_unit_test_setup(an_interface_with_another_name_has_no_route_localnet, setup),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
