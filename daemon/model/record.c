@@ -369,6 +369,7 @@ static bool text_equal(const Claim *a, const Claim *b) {
 void record_inherit(Record *record, const Record *old) {
         record->introduced = old->introduced;
         record->listed = old->listed;
+        record->doubted = old->doubted;
         for (size_t i = 0; i < MIN(record->n_claims, old->n_claims); i++) {
                 if (!text_equal(&record->claims[i], &old->claims[i]))
                         continue;
