@@ -147,14 +147,20 @@ static int server(Fixture *fixture, int type, const char *address, uint16_t port
         return fd;
 }
 
-/* Connected, so that a TCP flow is established and a UDP datagram on its way. */
+/* Connected: a TCP flow is established, and one of UDP has begun. */
 static int flow_from(Fixture *fixture, int netns, int type, const char *address, uint16_t port) {
-        Endpoint to;
+        Endpoint to, own = {};
         socklen_t size = endpoint(address, port, &to);
         int fd = socket_in(fixture, netns, to.any.sa_family, type);
+        char pattern[128];
 
         assert_int_equal(connect(fd, &to.any, size), 0);
         assert_int_equal(send(fd, "x", 1, 0), 1);
+        size = sizeof(own);
+        assert_int_equal(getsockname(fd, &own.any, &size), 0);
+        /* The port is in the same place for both families. */
+        snprintf(pattern, sizeof(pattern), "dst=%s sport=%u dport=%u", address, ntohs(own.v4.sin_port), port);
+        flows_await(pattern, 1);
         return fd;
 }
 
@@ -274,7 +280,8 @@ static void sctp_flows_go(void **state) {
         flows_send_sctp("198.51.100.1", 4001, 8080);
         flows_send_sctp("198.51.100.1", 4002, 8081);
         netns_enter(fixture->host);
-        assert_int_equal(flows_count("sctp*dport=8080*src=172.30.0.2"), 1);
+        flows_await("sctp*dport=8080*src=172.30.0.2", 1);
+        flows_await("sctp*dport=8081*src=172.30.0.2", 1);
         delete_one(fixture, translated(PROTOCOL_SCTP, 8080, "172.30.0.2", 80), 1);
         assert_int_equal(flows_count("sctp*dport=8080"), 0);
         assert_int_equal(flows_count("sctp*dport=8081"), 1);
