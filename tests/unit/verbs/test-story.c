@@ -243,6 +243,10 @@ static void test_chains(void **state _unused_) {
         assert_false(obstacle.certain);
         assert_non_null(strstr(obstacle.remedy,
                                "nft insert rule ip filter FORWARD meta mark and 0x80 == 0x80 counter accept"));
+        chain = (ForwardChain) { .table = "firewalld", .name = "filter_FORWARD", .drops = true };
+        assert_true(obstacle_of_chain(&chain, &options, &obstacle));
+        assert_non_null(strstr(obstacle.remedy, "StrictForwardPorts=no"));
+        assert_null(strstr(obstacle.remedy, "nft"));
         chain.docker = true;
         assert_true(obstacle_of_chain(&chain, &options, &obstacle));
         assert_non_null(strstr(obstacle.remedy, "--bridge-accept-fwmark=0x80/0x80"));
