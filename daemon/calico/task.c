@@ -159,19 +159,25 @@ const char *task_directory_key(const Task *task, char buffer[static TASK_KEY_SIZ
 
 /* Reading. */
 
+/* What an answer says of its key, or NULL; the caller frees it. False: there was no memory, and the task has failed. */
+static bool copy_value(Task *task, const EtcdAnswer *answer, char **ret) {
+        const char *value = answer->outcome == ETCD_OK ? answer->node.value : NULL;
+        char *text = value ? strdup(value) : NULL;
+
+        if (value && !text) {
+                task_fail_with(task, -ENOMEM);
+                return false;
+        }
+        *ret = text;
+        return true;
+}
+
 static void on_rules(void *userdata, const EtcdAnswer *answer) {
         Task *task = userdata;
-        char *text = NULL;
+        char *text;
 
-        if (!was_read(task, answer))
+        if (!was_read(task, answer) || !copy_value(task, answer, &text))
                 return;
-        if (answer->outcome == ETCD_OK && answer->node.value) {
-                text = strdup(answer->node.value);
-                if (!text) {
-                        task_fail_with(task, -ENOMEM);
-                        return;
-                }
-        }
         task_take_key(&task->keys[OWN_RULES], text, answer->node.index);
         task_make_step(task);
 }
@@ -225,17 +231,10 @@ static void read_profile(Task *task) {
 
 static void on_ledger(void *userdata, const EtcdAnswer *answer) {
         Task *task = userdata;
-        char *text = NULL;
+        char *text;
 
-        if (!was_read(task, answer))
+        if (!was_read(task, answer) || !copy_value(task, answer, &text))
                 return;
-        if (answer->outcome == ETCD_OK && answer->node.value) {
-                text = strdup(answer->node.value);
-                if (!text) {
-                        task_fail_with(task, -ENOMEM);
-                        return;
-                }
-        }
         free(task->ledger_text);
         task->ledger_text = text;
         task->ledger_index = text ? answer->node.index : 0;

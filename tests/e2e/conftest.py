@@ -42,6 +42,14 @@ def machine():
         yield machine
 
 
+@pytest.fixture(scope="session")
+def lasting_machine():
+    """Likewise; Docker can be stopped without its containers, and all networks are there."""
+    with booted_machine(docker_json={"live-restore": True}) as machine:
+        machine.make_networks()
+        yield machine
+
+
 @pytest.fixture(autouse=True)
 def clean_up(request):
     """Containers end with the test that made them; a module may say otherwise."""

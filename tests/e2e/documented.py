@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands that the documentation names."""
+"""The commands that the documentation names, and the fields of JSON that it describes."""
 
 import pathlib
 import re
@@ -40,3 +40,34 @@ def documented_commands():
         for command in commands_of((SOURCE / page).read_text(encoding="utf-8")):
             found.setdefault(command, set()).add(page)
     return found
+
+
+def documented_fields(heading):
+    """The fields that docs/json.md lists below a heading: name and type."""
+    text = (SOURCE / "docs" / "json.md").read_text(encoding="utf-8")
+    part = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `([a-z_.\[\]]+)` \| ([a-z, ]+) \|", part, re.MULTILINE))
+
+
+def fields_of(value, name=""):
+    """Names and types of all that is in a JSON value, as docs/json.md writes them."""
+    kinds = {dict: "object", list: "array", str: "text", bool: "truth", int: "number",
+             type(None): "null"}
+    found = {(name, kinds[type(value)])} if name else set()
+    if isinstance(value, dict):
+        for key, item in value.items():
+            found |= fields_of(item, f"{name}.{key}" if name else key)
+    if isinstance(value, list):
+        for item in value:
+            found |= fields_of(item, f"{name}[]")
+    return found
+
+
+def assert_documented(document, *headings):
+    documented = {}
+    for heading in headings:
+        documented |= documented_fields(heading)
+    found = fields_of(document)
+    for name, kind in found:
+        assert kind in documented[name].split(", "), f"{name} is {kind}"
+    return {name for name, _ in found}, set(documented)

@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import booted_machine
 from machine import HOST
-from test_verbs import NOTHING, explain
+from verbs import NOTHING, explain
 
 
 @pytest.fixture(scope="module")

@@ -266,3 +266,29 @@ bool key_exists(Cluster *cluster, const char *key) {
         reply_done(&reply);
         return found;
 }
+
+Cluster *cluster_begin(void **state) {
+        Cluster *cluster = *state;
+
+        put_profile(cluster, "web");
+        put_libnetwork_endpoint(cluster, "node1", "e1", "192.168.0.1", "\"web\"");
+        put_libnetwork_endpoint(cluster, "node2", "e2", "192.168.0.2", "\"web\"");
+        return cluster;
+}
+
+void cluster_kill_anywhere(Cluster *cluster, CalicoScope scope) {
+        Host *host = &cluster->hosts[0];
+
+        for (unsigned turns = 0; turns < 24; turns++) {
+                (void) cluster_start(cluster, 0, scope);
+                host->n_needs = 0;
+                if (turns % 2 == 0)
+                        host_add_need(host, "e1", PROTOCOL_TCP, 80);
+                host_set_needs(host);
+                for (unsigned i = 0; i < turns * 3; i++)
+                        assert_true(sd_event_run(cluster->event, 1000) >= 0);
+                cluster_kill(cluster, 0);
+        }
+        host->n_needs = 0;
+        host_set_needs(cluster_start(cluster, 0, scope));
+}

@@ -47,12 +47,17 @@ typedef struct Cluster {
 /* Setup and teardown of a test: a fresh etcd, and no hosts yet. */
 int cluster_setup(void **state);
 int cluster_teardown(void **state);
+/* A test's cluster, with the profile "web" and two endpoints that have it: e1 on node1, e2 on node2. */
+Cluster *cluster_begin(void **state);
 /* For all tests of a program: main()'s group functions. */
 int cluster_enter(void **state);
 
 Host *cluster_start(Cluster *cluster, unsigned i, CalicoScope scope);
 /* As if it was killed: nothing is said to the datastore. */
 void cluster_kill(Cluster *cluster, unsigned i);
+/* Starts the first host again and again, with a need of e1 and without, each time killed some steps later than the time
+ * before; in the end it runs, without a need. */
+void cluster_kill_anywhere(Cluster *cluster, CalicoScope scope);
 
 /* What the i-th host needs: the list is in host->needs. */
 void host_set_needs(Host *host);

@@ -12,15 +12,6 @@
 #define OWN_KEY "/calico/v1/policy/profile/" OWN
 #define LEDGER_KEY "/calico-exposed/v1/profile/" OWN
 
-static Cluster *begin(void **state) {
-        Cluster *cluster = *state;
-
-        put_profile(cluster, "web");
-        put_libnetwork_endpoint(cluster, "node1", "e1", "192.168.0.1", "\"web\"");
-        put_libnetwork_endpoint(cluster, "node2", "e2", "192.168.0.2", "\"web\"");
-        return cluster;
-}
-
 static Host *start(Cluster *cluster, unsigned i) {
         Host *host = cluster_start(cluster, i, CALICO_SCOPE_ENDPOINT);
 
@@ -35,7 +26,7 @@ static void assert_value(Cluster *cluster, const char *key, const char *value) {
 }
 
 static void test_comes_and_goes(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -57,7 +48,7 @@ static void test_comes_and_goes(void **state) {
 }
 
 static void test_shared_by_hosts(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *first = start(cluster, 0), *second = start(cluster, 1);
 
         host_add_need(first, "e1", PROTOCOL_TCP, 80);
@@ -80,7 +71,7 @@ static void test_shared_by_hosts(void **state) {
 /* Two host ports that lead to one port of the container: what was told of one of two equal needs holds on without the
  * other. */
 static void test_needed_twice(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -102,7 +93,7 @@ static void test_needed_twice(void **state) {
 
 /* Whoever changes it, or takes it away: it is made again. */
 static void test_made_again(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -125,7 +116,7 @@ static void test_made_again(void **state) {
 
 /* Needed again while it is being taken out: an endpoint never has a profile that is not there. */
 static void test_needed_again(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -146,7 +137,7 @@ static void test_needed_again(void **state) {
 
 /* An endpoint without a profile, as `calicoctl container add` leaves it, and one whose record comes late and goes. */
 static void test_records_come_and_go(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e3", PROTOCOL_TCP, 80);
@@ -164,7 +155,7 @@ static void test_records_come_and_go(void **state) {
 
 static void test_limits(void **state) {
         Prefix from[2];
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         assert_int_equal(prefix_parse("192.0.2.0/24", &from[0]), 0);
@@ -188,7 +179,7 @@ static void test_limits(void **state) {
 
 /* calico.expose.profile names the one that gets the rule. */
 static void test_named_profile(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -207,28 +198,16 @@ static void test_named_profile(void **state) {
 
 /* What a daemon left that was killed, and whose containers went meanwhile. */
 static void test_killed_anywhere(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
 
-        for (unsigned turns = 0; turns < 24; turns++) {
-                Host *host = start(cluster, 0);
-
-                host->n_needs = 0;
-                if (turns % 2 == 0)
-                        host_add_need(host, "e1", PROTOCOL_TCP, 80);
-                host_set_needs(host);
-                for (unsigned i = 0; i < turns * 3; i++)
-                        assert_true(sd_event_run(cluster->event, 1000) >= 0);
-                cluster_kill(cluster, 0);
-        }
-        cluster->hosts[0].n_needs = 0;
-        (void) start(cluster, 0);
+        cluster_kill_anywhere(cluster, CALICO_SCOPE_ENDPOINT);
         cluster_wait(cluster, !key_exists(cluster, LEDGER_KEY) && cluster_is_settled(cluster));
         assert_string_equal(get_endpoint_profiles(cluster, "node1", "e1"), "web");
         assert_false(key_exists(cluster, OWN_KEY));
 }
 
 static void test_host_given_up(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         (void) start(cluster, 1);
@@ -243,7 +222,7 @@ static void test_host_given_up(void **state) {
 
 /* A daemon that changes its scope leaves nothing of the other. */
 static void test_scope_changes(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);

@@ -13,15 +13,6 @@
 #define WITH(rule) "[{\"action\":\"allow\",\"src_tag\":\"web\"}," rule "]"
 #define HTTP ALLOW("tcp", "80")
 
-static Cluster *begin(void **state) {
-        Cluster *cluster = *state;
-
-        put_profile(cluster, "web");
-        put_libnetwork_endpoint(cluster, "node1", "e1", "192.168.0.1", "\"web\"");
-        put_libnetwork_endpoint(cluster, "node2", "e2", "192.168.0.2", "\"web\"");
-        return cluster;
-}
-
 static Host *start(Cluster *cluster, unsigned i) {
         Host *host = cluster_start(cluster, i, CALICO_SCOPE_PROFILE);
 
@@ -30,7 +21,7 @@ static Host *start(Cluster *cluster, unsigned i) {
 }
 
 static void test_rule_comes_and_goes(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -49,7 +40,7 @@ static void test_rule_comes_and_goes(void **state) {
 
 /* The last to go takes it out, whichever host it is on. */
 static void test_last_takes_it_out(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *first = start(cluster, 0), *second = start(cluster, 1);
 
         host_add_need(first, "e1", PROTOCOL_TCP, 80);
@@ -76,7 +67,7 @@ static void test_others_bytes(void **state) {
         static const char after[] = "{ \"id\" : \"web\", \"inbound_rules\":[ {\"action\":\"allow\",\"icmp_type\":8.0e0, "
                                     "\"serial\":12345678901234567890}," HTTP " ],\t\"outbound_rules\": [], "
                                     "\"\\u0069d2\":null}";
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
         char *text;
 
@@ -105,7 +96,7 @@ static void put_rules(Cluster *cluster, const char *inbound) {
 /* A rule that a person had added before is used, and stays. */
 static void test_persons_rule_stays(void **state) {
         static const char persons[] = "[{\"dst_ports\":[80],\"protocol\":\"tcp\",\"action\":\"allow\"}]";
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         put_rules(cluster, persons);
@@ -122,7 +113,7 @@ static void test_persons_rule_stays(void **state) {
 
 /* A second copy beside ours is a person's. */
 static void test_persons_copy_stays(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -138,7 +129,7 @@ static void test_persons_copy_stays(void **state) {
 
 /* What is needed is put in again, for as long as it is needed. */
 static void test_put_in_again(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -158,7 +149,7 @@ static void test_put_in_again(void **state) {
 /* calicoctl read the rules before ours went, and writes them back with an edit of its own after that. */
 static void test_stale_write(void **state) {
         static const char stale[] = "[" HTTP ", {\"action\": \"deny\", \"protocol\": \"udp\"}]";
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -175,21 +166,9 @@ static void test_stale_write(void **state) {
 
 /* Killed at any moment: what is left is taken up again. */
 static void test_killed_anywhere(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
 
-        for (unsigned turns = 0; turns < 24; turns++) {
-                Host *host = start(cluster, 0);
-
-                host->n_needs = 0;
-                if (turns % 2 == 0)
-                        host_add_need(host, "e1", PROTOCOL_TCP, 80);
-                host_set_needs(host);
-                for (unsigned i = 0; i < turns * 3; i++)
-                        assert_true(sd_event_run(cluster->event, 1000) >= 0);
-                cluster_kill(cluster, 0);
-        }
-        cluster->hosts[0].n_needs = 0;
-        (void) start(cluster, 0);
+        cluster_kill_anywhere(cluster, CALICO_SCOPE_PROFILE);
         cluster_settle(cluster);
         assert_string_equal(get_inbound(cluster, "web"), OWN_INBOUND("web"));
         assert_false(key_exists(cluster, LEDGER_KEY));
@@ -197,7 +176,7 @@ static void test_killed_anywhere(void **state) {
 
 /* Nothing is decided before all is known. */
 static void test_restart_keeps(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
         uint64_t before, after;
 
@@ -218,7 +197,7 @@ static void test_restart_keeps(void **state) {
 }
 
 static void test_no_profile(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         put_libnetwork_endpoint(cluster, "node1", "e3", "192.168.0.3", "\"absent\"");
@@ -250,7 +229,7 @@ static void test_unreadable_profile(void **state) {
         static const char *const texts[] = { "", "[]", "{", "{\"inbound_rules\":{},\"outbound_rules\":[]}",
                                              "{\"inbound_rules\":[]}",
                                                      "{\"inbound_rules\":[1],\"outbound_rules\":[]}" };
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);
@@ -272,7 +251,7 @@ static void test_unreadable_profile(void **state) {
 }
 
 static void test_unreadable_ledger(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
         char *text;
 
@@ -290,7 +269,7 @@ static void test_unreadable_ledger(void **state) {
 
 static void test_limits_and_ranges(void **state) {
         Prefix from[2];
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         assert_int_equal(prefix_parse("192.0.2.0/24", &from[0]), 0);
@@ -324,7 +303,7 @@ static void test_limits_and_ranges(void **state) {
 
 /* A host that will never come back: its key is deleted, and the others give up its share. */
 static void test_host_given_up(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *first = start(cluster, 0), *second = start(cluster, 1);
 
         host_add_need(first, "e1", PROTOCOL_TCP, 80);
@@ -345,7 +324,7 @@ static void test_host_given_up(void **state) {
 
 /* And where nobody was there when it was deleted. */
 static void test_host_given_up_unseen(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *first = start(cluster, 0);
 
         host_add_need(first, "e1", PROTOCOL_TCP, 80);
@@ -360,7 +339,7 @@ static void test_host_given_up_unseen(void **state) {
 
 /* The datastore goes and comes: what was in place is said to be so, what is new waits. */
 static void test_datastore_away(void **state) {
-        Cluster *cluster = begin(state);
+        Cluster *cluster = cluster_begin(state);
         Host *host = start(cluster, 0);
 
         host_add_need(host, "e1", PROTOCOL_TCP, 80);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/macros.h"
+#include "netns.h"
 #include "tests/cmocka.h"
 
 typedef struct Count {
@@ -46,6 +47,14 @@ unsigned flows_count(const char *pattern) {
                 nfct_close(handle);
         }
         return count.matches;
+}
+
+void flows_await(const char *pattern, unsigned count) {
+        uint64_t deadline = now_usec() + LOOP_SECONDS_MAX * UINT64_C(1000000);
+
+        while (flows_count(pattern) != count)
+                if (now_usec() >= deadline)
+                        fail_msg("waited in vain for %u flows like %s", count, pattern);
 }
 
 static void entry_set_address(struct nf_conntrack *entry, int ipv4, int ipv6, const char *text) {

@@ -9,6 +9,9 @@
 
 /* The number of entries whose line, as `conntrack -L` shows it, has that shell pattern somewhere. */
 unsigned flows_count(const char *pattern);
+/* Waits until there are so many; fails the test at the deadline. On a busy machine the kernel takes a packet in after
+ * send() has returned. */
+void flows_await(const char *pattern, unsigned count);
 
 /* Creates an entry without a packet: `from`:`from_port` to `to`:`to_port`, answered by `by`:`by_port`. */
 typedef struct FlowMade {
