@@ -376,7 +376,7 @@ CalicoOutcome calico_get_outcome(const Calico *calico, size_t i) {
         return (CalicoOutcome) {
                 .state = want->state,
                 .profile = want->target,
-                .reason = want->reason,
+                .reason = want_get_reason(want),
                 .warning = profile_rule_get_trouble(&want->rules[0]),
         };
 }

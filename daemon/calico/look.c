@@ -275,7 +275,7 @@ static int judge_want(const CalicoLook *look, Want *want, CalicoVerdict *verdict
         want_choose(want, endpoints_find(&look->endpoints, want->endpoint), look->scope);
         snprintf(verdict->profile, sizeof(verdict->profile), "%s", want->target);
         if (!*want->target) {
-                decide(verdict, want->state, "%s", want->reason);
+                decide(verdict, want->state, "%s", want_get_reason(want));
                 return 0;
         }
         r = judge_rules(look, want, verdict);

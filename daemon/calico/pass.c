@@ -290,7 +290,7 @@ static void judge_want(const Calico *calico, Want *want) {
                 want->state = CALICO_PENDING;
                 reason = find_trouble(calico, want, task, endpoint);
         }
-        snprintf(want->reason, sizeof(want->reason), "%s", reason);
+        want_set_reason(want, reason);
 }
 
 void pass_tell_outcomes(Calico *calico) {
@@ -302,13 +302,9 @@ void pass_tell_outcomes(Calico *calico) {
                 if (*want->target)
                         judge_want(calico, want);
                 else if (!calico_is_synced(calico) && want->state == CALICO_PENDING)
-                        snprintf(want->reason, sizeof(want->reason), "%s",
-                                 *calico->reason ? calico->reason : "Calico's datastore was not read yet");
-                if (want->told && want->told_state == want->state && strcmp(want->told_reason, want->reason) == 0)
+                        want_set_reason(want, *calico->reason ? calico->reason : "Calico's datastore was not read yet");
+                if (!want_tell(want))
                         continue;
-                want->told = true;
-                want->told_state = want->state;
-                snprintf(want->told_reason, sizeof(want->told_reason), "%s", want->reason);
                 outcome = calico_get_outcome(calico, i);
                 calico->handlers.outcome(calico->userdata, i, &outcome);
         }

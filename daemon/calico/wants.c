@@ -38,7 +38,35 @@ void want_done(Want *want) {
         free(want->profile);
         free(want->from);
         free(want->rules);
+        free(want->reason);
+        free(want->told_reason);
         *want = (Want) {};
+}
+
+const char *want_get_reason(const Want *want) {
+        return want->reason ?: "";
+}
+
+static void replace_text(char **text, const char *with) {
+        if (strcmp(*text ?: "", with) == 0)
+                return;
+        free(*text);
+        *text = *with ? strdup(with) : NULL;
+}
+
+void want_set_reason(Want *want, const char *reason) {
+        replace_text(&want->reason, reason);
+}
+
+bool want_tell(Want *want) {
+        const char *reason = want_get_reason(want);
+
+        if (want->told && want->told_state == want->state && strcmp(want->told_reason ?: "", reason) == 0)
+                return false;
+        want->told = true;
+        want->told_state = want->state;
+        replace_text(&want->told_reason, reason);
+        return true;
 }
 
 static int copy_need(const CalicoNeed *need, Want *want) {
@@ -73,11 +101,13 @@ int want_copy(const CalicoNeed *need, Want *ret) {
 static void cannot(Want *want, CalicoState state, const char *format, ...) _printf_(3, 4);
 
 static void cannot(Want *want, CalicoState state, const char *format, ...) {
+        char reason[CALICO_REASON_SIZE];
         va_list arguments;
 
         va_start(arguments, format);
-        vsnprintf(want->reason, sizeof(want->reason), format, arguments);
+        vsnprintf(reason, sizeof(reason), format, arguments);
         va_end(arguments);
+        want_set_reason(want, reason);
         want->state = state;
         want->target[0] = '\0';
 }

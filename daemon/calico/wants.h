@@ -22,12 +22,12 @@ typedef struct Want {
 
         char target[CALICO_NAME_MAX + 1]; /* the profile that must have the rules; "" if there can be none */
         CalicoState state;
-        char reason[CALICO_REASON_SIZE];
+        char *reason; /* want_get_reason() */
 
         /* What the caller was told last. */
         bool told;
         CalicoState told_state;
-        char told_reason[CALICO_REASON_SIZE];
+        char *told_reason;
 
         /* For the caller's use. */
         bool kept;       /* it is still needed */
@@ -37,6 +37,11 @@ typedef struct Want {
 /* Returns 0, -ENOMEM. */
 int want_copy(const CalicoNeed *need, Want *ret);
 void want_done(Want *want);
+/* One line, or "". A reason for which there is no memory is "". */
+const char *want_get_reason(const Want *want);
+void want_set_reason(Want *want, const char *reason);
+/* The caller is being told of its state and reason. Returns false if that is what it was told last. */
+bool want_tell(Want *want);
 
 typedef struct WantedProfile {
         char *name;

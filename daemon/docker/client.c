@@ -49,6 +49,9 @@ static const DockerTimes default_times = {
         "\"event\":[\"start\",\"die\",\"pause\",\"unpause\",\"rename\",\"health_status\",\"destroy\",\"connect\"," \
         "\"disconnect\"]}"
 
+/* Without it Podman lists no paused containers, as Docker does. It knows no state "restarting", and refuses it. */
+#define PODMAN_LIST_FILTERS "{\"status\":[\"running\",\"paused\"]}"
+
 /* How to subscribe, from the best to the last resort: an engine may refuse a filter, or the version that it named. */
 static const struct Subscription {
         bool filters;
@@ -353,6 +356,7 @@ static void on_pinged(void *userdata, const HttpResult *result) {
         r = identify(client);
         client->ping = http_request_free(client->ping);
         client->subscription = client->engine.is_podman ? 1 : 0;
+        client->link.list_filters = client->engine.is_podman ? PODMAN_LIST_FILTERS : NULL;
         if (r >= 0)
                 r = subscribe(client);
         if (r == -EPROTO)

@@ -27,6 +27,7 @@ typedef struct DockerLink {
         Http *http;      /* NULL while there is none */
         Http *list_http; /* and another for lists alone, beside it: what is read there has the lowest priority */
         char prefix[24]; /* of each path: "/v1.41", or "" */
+        const char *list_filters; /* of the engine's list, as JSON; NULL: its own default is what we want */
         DockerTimes times;
         Notices *notices;
 } DockerLink;

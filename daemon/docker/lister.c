@@ -85,6 +85,7 @@ int lister_start(Lister *lister) {
         return http_send(lister->link->list_http,
                          &(HttpOptions) {
                                  .path = path,
+                                 .filters = lister->link->list_filters,
                                  .timeout = lister->link->times.list,
                                  .in_one_go = !lister->listed,
                                  .body = on_body,

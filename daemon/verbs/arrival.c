@@ -33,6 +33,26 @@ static const RecordPath *record_path(const Record *record, uint8_t family) {
 
 /* The container's network */
 
+/* Its ID is of 25 digits to base 36 (swarmkit, identity/randomid.go), that of any other network of 64 to base 16. What
+ * the swarm manages and this host has no route to is an overlay. */
+static bool network_is_of_swarm(const ContainerNetwork *network) {
+        enum { SWARM_ID_SIZE = 25 };
+
+        return network && network->id && strlen(network->id) == SWARM_ID_SIZE &&
+               strspn(network->id, "0123456789abcdefghijklmnopqrstuvwxyz") == SWARM_ID_SIZE;
+}
+
+static void obstacle_of_overlay(const Record *record, const char *address, Obstacle *obstacle) {
+        snprintf(obstacle->what, OBSTACLE_SIZE,
+                 "This host has no direct route to %s, which is of an overlay network: nothing that it sends there arrives in "
+                 "%s.",
+                 address, record->name);
+        snprintf(obstacle->remedy, OBSTACLE_SIZE,
+                 "connect %s to a network that this host reaches by itself, too: docker network connect bridge %s, or where it "
+                 "is of a service: docker service update --network-add bridge SERVICE",
+                 record->name, record->name);
+}
+
 bool obstacle_of_path(const Record *record, uint8_t family, Obstacle *ret) {
         const RecordPath *path = record_path(record, family);
         char text[ADDRESS_TEXT_SIZE];
@@ -40,8 +60,13 @@ bool obstacle_of_path(const Record *record, uint8_t family, Obstacle *ret) {
         if (!path->asked || path->known)
                 return false;
         *ret = (Obstacle) { .certain = true };
+        address_format(record_address(record, family), text);
+        if (network_is_of_swarm(record->network)) {
+                obstacle_of_overlay(record, text, ret);
+                return true;
+        }
         snprintf(ret->what, OBSTACLE_SIZE, "This host has no direct route to %s: nothing that it sends there arrives in %s.",
-                 address_format(record_address(record, family), text), record->name);
+                 text, record->name);
         snprintf(ret->remedy, OBSTACLE_SIZE,
                  "find out who took the route away (ip route get %s), or connect %s to a network that this host reaches by "
                  "itself, as a bridge: docker network connect NETWORK %s",

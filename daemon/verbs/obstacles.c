@@ -64,6 +64,10 @@ static void look_at_docker_user(const Survey *survey, size_t family, Obstacles *
                          : "start calico-exposed, which puts it there: systemctl start calico-exposed");
 }
 
+/* It lets all translated packets pass, but with a setting of newer versions (2.3 has it). Their tables have an owner:
+ * nft is refused there. */
+#define FIREWALLD_TABLE "firewalld"
+
 static const char *family_name(const ForwardChain *chain) {
         return chain->family == AF_INET ? "ip" : chain->family == AF_INET6 ? "ip6" : "inet";
 }
@@ -90,9 +94,14 @@ bool obstacle_of_chain(const ForwardChain *chain, const RulesetOptions *options,
                  "The chain %s of table %s %s drops what none of its rules accepts, and none is known to accept what "
                  "calico-exposed has marked.",
                  name, family_name(chain), table);
-        snprintf(ret->remedy, OBSTACLE_SIZE,
-                 "let marked packets pass there: nft insert rule %s %s %s meta mark and 0x%x == 0x%x counter accept",
-                 family_name(chain), table, name, options->mask, options->mark & options->mask);
+        if (strcmp(chain->table, FIREWALLD_TABLE) == 0)
+                snprintf(ret->remedy, OBSTACLE_SIZE,
+                         "set StrictForwardPorts=no in /etc/firewalld/firewalld.conf: firewall-cmd --reload (nobody else can "
+                         "write into its table)");
+        else
+                snprintf(ret->remedy, OBSTACLE_SIZE,
+                         "let marked packets pass there: nft insert rule %s %s %s meta mark and 0x%x == 0x%x counter accept",
+                         family_name(chain), table, name, options->mask, options->mark & options->mask);
         return true;
 }
 

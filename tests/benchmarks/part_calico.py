@@ -10,7 +10,7 @@ import pathlib
 import socket
 import urllib.parse
 
-from bed import NEWCOMERS, Bed, cpu_seconds
+from bed import NEWCOMERS, Bed, cpu_seconds, status_kib
 from datastore import Etcd, connect_inside, endpoint_key
 from labhost import wait_until
 from table import Row
@@ -74,7 +74,8 @@ def settle(bed):
 
 
 def measure(containers, scope):
-    """Seconds: of the first start, of one that finds all in place, of one container that comes and goes."""
+    """Seconds: of the first start, of one that finds all in place, of one container that comes and goes; and RssAnon
+    in MiB when all is in place."""
     with make_bed(containers, scope) as bed:
         found = []
         for _ in range(2):
@@ -83,16 +84,17 @@ def measure(containers, scope):
             found.append(cpu_seconds(bed.pid))
             if len(found) < 2:
                 bed.kill()
+        memory = status_kib(bed.pid, "RssAnon") / 1024
         used = cpu_seconds(bed.pid)
         bed.engine.tell("latency", NEWCOMERS[0], ROUNDS, APART_USEC)
         settle(bed)
-        return (*found, (cpu_seconds(bed.pid) - used) / ROUNDS)
+        return (*found, (cpu_seconds(bed.pid) - used) / ROUNDS, memory)
 
 
 def run():
     for containers in SIZES:
         for scope in (None, "endpoint", "profile"):
-            first, again, pair = measure(containers, scope)
+            first, again, pair, memory = measure(containers, scope)
             what = f"Scope={scope}" if scope else "without Calico"
             yield Row(f"{containers:,}, {what}", f"first start {first:.2f} s, start with all in place {again:.2f} s, "
-                      f"one that comes and goes {pair * 1e3:.1f} ms")
+                      f"one that comes and goes {pair * 1e3:.1f} ms, RssAnon {memory:.1f} MiB")

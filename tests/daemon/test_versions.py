@@ -78,6 +78,18 @@ def test_every_operation(engine, host):
     assert host.process.alive
 
 
+def test_a_paused_container_outlives_the_daemon(engine, host, monitor):
+    """It keeps its ports; and Podman's list tells of it only if asked for. The event is too old to be told again."""
+    engine.run("stays", labels=STAYS)
+    engine.pause("stays")
+    engine.stream.forget()
+    for _ in range(2):
+        process = host.start_ready()
+        host.await_right()
+        process.kill()
+    assert not monitor.lines
+
+
 @pytest.mark.parametrize("version", ["podman-4.3"], indirect=True)
 def test_containers_that_share_a_network(engine, host, monitor):
     """Podman lists each of them with the one address that they have, and does not say whose it is."""

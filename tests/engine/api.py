@@ -14,7 +14,7 @@ from . import shapes
 from .server import Answer
 from .shapes import NANOSECONDS, encode
 from .state import StateError
-from .stream import FilterError, parse_filters
+from .stream import FilterError, parse_filters, parse_states
 
 PATHS = (
     ("ping", re.compile(r"/_ping")),
@@ -42,33 +42,34 @@ class Listing:
         self.lag = 0.0  # seconds
         self.frozen = False
         self.lock = threading.Lock()
-        self.pending = collections.deque()  # (due, ID, alive, row; None: it is no more)
-        self.rows = {}    # ID: (alive, row)
-        self.bodies = {}  # what was answered, for all and for those alive
+        self.pending = collections.deque()  # (due, ID, state, row; None: it is no more)
+        self.rows = {}    # ID: (state, row)
+        self.bodies = {}  # what was answered, for which states
 
     def touch(self, container, removed=False):
         row = None if removed else encode(self.version.row(container))
         with self.lock:
-            self.pending.append((time.monotonic() + self.lag, container.id, container.alive, row))
+            self.pending.append((time.monotonic() + self.lag, container.id, container.state, row))
 
     def _catch_up(self):
         now = time.monotonic()
         while self.pending and not self.frozen and self.pending[0][0] <= now:
-            _, key, alive, row = self.pending.popleft()
+            _, key, state, row = self.pending.popleft()
             self.bodies.clear()
             if row is None:
                 self.rows.pop(key, None)
             else:
-                self.rows[key] = (alive, row)
+                self.rows[key] = (state, row)
 
-    def body(self, everything):
-        """The newest container first, as Docker does."""
+    def body(self, states):
+        """The newest container first, as Docker does. states: None for all."""
         with self.lock:
             self._catch_up()
-            if everything not in self.bodies:
-                rows = [row for alive, row in reversed(self.rows.values()) if alive or everything]
-                self.bodies[everything] = b"[" + b",".join(rows) + b"]\n"
-            return self.bodies[everything]
+            if states not in self.bodies:
+                rows = [row for state, row in reversed(self.rows.values())
+                        if states is None or state in states]
+                self.bodies[states] = b"[" + b",".join(rows) + b"]\n"
+            return self.bodies[states]
 
 
 class Generated:
@@ -94,8 +95,8 @@ class Generated:
             self.inspects[container.id] = encode(self.version.inspect(container)) + b"\n"
         return self.inspects[container.id]
 
-    def list(self, everything):
-        return self.listing.body(everything)
+    def list(self, states):
+        return self.listing.body(states)
 
     def inspect(self, reference):
         with self.lock:
@@ -128,7 +129,7 @@ class Recorded:
             plain["Config"] = {**plain["Config"], "Labels": None}
             self.images.setdefault(inspect["Image"], plain)
 
-    def list(self, _everything):
+    def list(self, _states):
         return (self.folder / "list.json").read_bytes()
 
     def inspect(self, reference):
@@ -191,7 +192,12 @@ class Api:
         return Answer(200, {**self._headers(), "Content-Type": "text/plain"}, b"OK")
 
     def _list(self, request):
-        return Answer(200, self._headers(), self.source.list(request.query.get("all") == "1"))
+        states = parse_states(request.query.get("filters"))
+        if not states <= set(self.version.states):
+            raise Refusal(500, "unknown container state")
+        if not states:
+            states = None if request.query.get("all") == "1" else self.version.listed
+        return Answer(200, self._headers(), self.source.list(states and frozenset(states)))
 
     def _inspect(self, _request, reference):
         return Answer(200, self._headers(), self.source.inspect(reference))

@@ -52,6 +52,8 @@ class Docker:
     tells_of_networks = True   # connect at start, disconnect at the end
     tells_of_init = False
     refuses_filters = False
+    states = ("created", "removing", "exited", "dead", *ALIVE)
+    listed = ALIVE             # where neither all nor a state is asked for
     remove_action = "destroy"
     health_in_list = False
     event_status = True        # status, id and from beside Action and Actor
@@ -207,6 +209,8 @@ class Podman(Docker):
     tells_of_networks = False
     tells_of_init = True
     refuses_filters = True
+    states = ("created", "removing", "exited", "running", "paused", "stopping")
+    listed = ("running",)
     remove_action = "remove"
 
     def ping_headers(self):

@@ -42,6 +42,11 @@ def parse_filters(text):
     return filters
 
 
+def parse_states(text):
+    """Of a list's filter {"status": ["running"]}; empty without one."""
+    return set(json.loads(text or "{}").get("status", ()))
+
+
 class Subscription:
     """One subscriber: what it asked for, and what waits for it."""
 

@@ -469,9 +469,12 @@ static void one_capability_is_enough(void **state) {
         assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* The point of it all: a container reaches its own port by the host's address. */
+/* The point of it all: a container reaches its own port by the host's address. Where bridges do not hand packets to
+ * nftables (no br_netfilter) they are translated behind the bridge, and the mode is not missed. */
 static void a_container_reaches_itself(void **state) {
+        const bool needed = access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0;
         Fixture *fixture = *state;
+        char byte;
         struct sockaddr_in own = { .sin_family = AF_INET, .sin_port = htons(80) };
         struct sockaddr_in host = { .sin_family = AF_INET, .sin_port = htons(8080) };
         _cleanup_close_ int back = netns_current(), server = -1, client = -1;
@@ -492,7 +495,8 @@ static void a_container_reaches_itself(void **state) {
         wait = (struct pollfd) { .fd = server, .events = POLLIN };
 
         assert_int_equal(sendto(client, "x", 1, 0, (struct sockaddr *) &host, sizeof(host)), 1);
-        assert_int_equal(poll(&wait, 1, 100), 0);
+        assert_int_equal(poll(&wait, 1, needed ? 100 : 5000), needed ? 0 : 1);
+        assert_int_equal(recv(server, &byte, 1, MSG_DONTWAIT), needed ? -1 : 1);
         want(fixture);
         await_switch(fixture, "veth2");
         assert_int_equal(sendto(client, "x", 1, 0, (struct sockaddr *) &host, sizeof(host)), 1);

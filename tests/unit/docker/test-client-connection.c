@@ -55,6 +55,10 @@ static void test_podman(void **state) {
         harness_expect(harness, "connected Podman 4.3.1 1.41");
         assert_int_equal(fake_engine_requests(harness->engine, ROUTE_EVENTS), 1);
         assert_null(strstr(fake_engine_path(harness->engine, ROUTE_EVENTS), "filters"));
+        assert_int_equal(docker_client_list(harness->client), 0);
+        harness_expect(harness, "listed 0");
+        assert_string_equal(fake_engine_path(harness->engine, ROUTE_LIST),
+                            "/v1.41/containers/json?filters=%7B%22status%22%3A%5B%22running%22%2C%22paused%22%5D%7D");
 }
 
 static void test_no_engine(void **state) {

@@ -243,6 +243,10 @@ static void test_chains(void **state _unused_) {
         assert_false(obstacle.certain);
         assert_non_null(strstr(obstacle.remedy,
                                "nft insert rule ip filter FORWARD meta mark and 0x80 == 0x80 counter accept"));
+        chain = (ForwardChain) { .table = "firewalld", .name = "filter_FORWARD", .drops = true };
+        assert_true(obstacle_of_chain(&chain, &options, &obstacle));
+        assert_non_null(strstr(obstacle.remedy, "StrictForwardPorts=no"));
+        assert_null(strstr(obstacle.remedy, "nft"));
         chain.docker = true;
         assert_true(obstacle_of_chain(&chain, &options, &obstacle));
         assert_non_null(strstr(obstacle.remedy, "--bridge-accept-fwmark=0x80/0x80"));
@@ -319,7 +323,8 @@ static void test_routes_inside(void **state _unused_) {
 }
 
 static void test_no_way(void **state _unused_) {
-        char name[] = "web";
+        char name[] = "web", swarm_id[] = "mrgvkgqbz8pt6dlsqvvony7wi";
+        ContainerNetwork overlay = { .id = swarm_id };
         Record record = { .name = name, .path6 = { .asked = true, .known = true } };
         Obstacle obstacle;
 
@@ -332,6 +337,12 @@ static void test_no_way(void **state _unused_) {
         assert_string_equal(obstacle.what,
                             "This host has no direct route to 10.0.1.5: nothing that it sends there arrives in web.");
         assert_non_null(strstr(obstacle.remedy, "docker network connect NETWORK web"));
+        record.network = &overlay;
+        assert_true(obstacle_of_path(&record, AF_INET, &obstacle));
+        assert_string_equal(obstacle.what, "This host has no direct route to 10.0.1.5, which is of an overlay network: nothing "
+                                           "that it sends there arrives in web.");
+        assert_non_null(strstr(obstacle.remedy, "docker network connect bridge web, "));
+        assert_non_null(strstr(obstacle.remedy, "docker service update --network-add bridge SERVICE"));
         record.path4 = (RecordPath) { .asked = true, .known = true, .ifname = "eth0" };
         obstacle_of_parent(&record, AF_INET, &obstacle);
         assert_true(obstacle.certain);
