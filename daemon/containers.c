@@ -273,7 +273,7 @@ static void on_docker_event(void *userdata, const DockerEvent *event) {
 
         containers->metrics.events[event->action]++;
         containers_mark_published(containers, event);
-        if (!record && !event->labelled) {
+        if (!record && !event->labelled && !images_has_container(containers->images, event->container)) {
                 if (model_waits_for_host_ports(containers->model))
                         containers_look_for_freed_ports(containers);
                 return;

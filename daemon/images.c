@@ -142,7 +142,7 @@ int images_learn_unreadable(Images *images, const char *id) {
         return r < 0 ? r : news;
 }
 
-static Parked *find_parked(Images *images, const char *container_id) {
+static Parked *find_parked(const Images *images, const char *container_id) {
         for (size_t i = 0; i < images->n_parked; i++)
                 if (strcmp(images->parked[i].container->id, container_id) == 0)
                         return &images->parked[i];
@@ -218,6 +218,10 @@ bool images_try_again(Images *images, const char *image_id) {
         for (size_t i = find_first_parked(images, image_id); waits_for(images, i, image_id); i++)
                 again |= ++images->parked[i].attempts < IMAGE_ATTEMPTS;
         return again;
+}
+
+bool images_has_container(const Images *images, const char *container_id) {
+        return find_parked(images, container_id);
 }
 
 void images_drop_parked(Images *images, const char *container_id) {

@@ -39,6 +39,8 @@ bool images_is_awaited(const Images *images, const char *image_id);
 bool images_try_again(Images *images, const char *image_id);
 /* Takes out one that waits for that image, or NULL. */
 Container *images_take_parked(Images *images, const char *image_id);
+/* Whether that container waits for its image. */
+bool images_has_container(const Images *images, const char *container_id);
 /* The container went, or is known better by now. */
 void images_drop_parked(Images *images, const char *container_id);
 /* The image after that one (NULL: the first) for which containers wait; NULL: there is no further one. Valid until

@@ -365,9 +365,11 @@ static int apply_plan(Kernel *kernel, Plan *plan, bool rebuild) {
         return rebuild || !plan_is_empty(plan);
 }
 
-static void find_paths(Kernel *kernel) {
+static void find_paths(Kernel *kernel, bool all) {
         int r = links_find_paths(kernel->model, kernel->paths, kernel->options.localhost);
 
+        if (r >= 0 && all)
+                links_forget_unwanted(kernel->model, kernel->paths);
         if (is_news(&kernel->paths_error, r))
                 log_event(LOG_WARNING, MESSAGE_PATHS_FAILED, NULL,
                           "Cannot look up the routes to containers: %s; trying again", strerror(-r));
@@ -379,18 +381,19 @@ static bool must_look_at_all(const Kernel *kernel) {
 }
 
 static int reconcile_table(Kernel *kernel) {
-        bool rebuild;
+        bool rebuild, all;
         Plan plan;
         int r;
 
         r = kernel->deaf ? listen_again(kernel, 0, false) : 0;
-        if (r >= 0 && kernel->table_suspect)
+        all = kernel->table_suspect;
+        if (r >= 0 && all)
                 r = read_own_table(kernel);
         if (r < 0)
                 return r;
         if (must_look_at_all(kernel))
                 model_touch_all(kernel->model);
-        find_paths(kernel);
+        find_paths(kernel, all);
         r = model_decide(kernel->model, &plan);
         if (r < 0)
                 return r;

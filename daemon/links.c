@@ -169,6 +169,22 @@ void links_forget_departed(Model *model, Paths *paths) {
         }
 }
 
+void links_forget_unwanted(const Model *model, Paths *paths) {
+        size_t n;
+        Record *const *records = model_records(model, &n);
+
+        paths_doubt_hairpins(paths);
+        for (size_t i = 0; i < n; i++) {
+                const Record *record = records[i];
+
+                if (record->network && record->path4.known)
+                        paths_confirm_hairpin(paths, record->path4.ifindex, record->network->mac);
+                if (record->network && record->path6.known)
+                        paths_confirm_hairpin(paths, record->path6.ifindex, record->network->mac);
+        }
+        paths_forget_doubted_hairpins(paths);
+}
+
 int links_adopt_hairpin_ports(Model *model, Paths *paths) {
         const Elements *actual = model_read_elements(model);
         int r = 0;

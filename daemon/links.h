@@ -23,6 +23,10 @@ bool links_forget_paths(Model *model, const Prefix *prefix);
 /* The containers that went need no hairpin mode any more. To be called before they are forgotten. */
 void links_forget_departed(Model *model, Paths *paths);
 
+/* Nor do those that stay, where they are not any more: on another network, or a bridge that was made anew. To be called
+ * now and then, when all paths are known. */
+void links_forget_unwanted(const Model *model, Paths *paths);
+
 /* The bridge ports that the table remembers are the model's from now on, but for those that went while nobody looked.
  * Returns 0 or -ENOMEM. */
 int links_adopt_hairpin_ports(Model *model, Paths *paths);

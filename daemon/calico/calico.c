@@ -420,14 +420,3 @@ void calico_foreach_endpoint(const Calico *calico, void (*handler)(void *userdat
                         handler(userdata, &view);
                 }
 }
-
-void calico_foreach_holder(const Calico *calico, size_t i, void (*handler)(void *userdata, const char *holder),
-                           void *userdata) {
-        const Task *task = pass_find_task(calico, calico->wants[i]->target);
-        const Ledger *ledger = task ? task_get_ledger(task) : NULL;
-
-        for (size_t k = 0; ledger && k < ledger->n_entries; k++)
-                if (profile_rule_compare(&ledger->entries[k].rule, &calico->wants[i]->rules[0]) == 0)
-                        for (size_t n = 0; n < ledger->entries[k].n_holders; n++)
-                                handler(userdata, ledger->entries[k].holders[n]);
-}

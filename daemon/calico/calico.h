@@ -111,6 +111,3 @@ bool calico_is_empty(const Calico *calico);
 /* Goes through the endpoints that are known. */
 void calico_foreach_endpoint(const Calico *calico, void (*handler)(void *userdata, const CalicoEndpoint *endpoint),
                              void *userdata);
-/* Goes through those who need the rules of the i-th need in their profile, on all hosts, as "<host>/<endpoint>". */
-void calico_foreach_holder(const Calico *calico, size_t i, void (*handler)(void *userdata, const char *holder),
-                           void *userdata);

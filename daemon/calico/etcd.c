@@ -265,7 +265,7 @@ static void on_done(void *userdata, const HttpResult *result) {
                 decode_answer(request);
         else if (result->error == -EREMOTEIO)
                 take_error(request, result);
-        else if (result->error == -ETIMEDOUT && request->headed)
+        else if (result->error == -ETIMEDOUT && request->headed && request->wait_index > 0)
                 finish_with(request, ETCD_IDLE, get_store_index(request));
         else if (result->error == -EMSGSIZE) {
                 snprintf(request->reason, sizeof(request->reason), "the answer is too large");

@@ -189,15 +189,17 @@ static void choose_attachment(Record *record, const Attachments *attachments) {
                 record->network = NULL;
 }
 
+static bool network_has_address(const ContainerNetwork *network) {
+        return address_is_set(&network->ipv4) || address_is_set(&network->ipv6);
+}
+
 /* What cannot be read says nothing of the address that Docker knows. */
 static ClaimReason attachment_refusal(const Record *record) {
         const Attachment *attachment = record->attachment;
 
         if (*attachment->reason)
-                return record->network && (address_is_set(&record->network->ipv4) ||
-                                           address_is_set(&record->network->ipv6))
-                               ? REASON_NONE
-                               : REASON_ATTACHMENT_UNREADABLE;
+                return record->network && network_has_address(record->network) ? REASON_NONE
+                                                                               : REASON_ATTACHMENT_UNREADABLE;
         return address_is_set(&attachment->ipv4) || address_is_set(&attachment->ipv6) ? REASON_NONE
                                                                                       : REASON_ATTACHMENT_EMPTY;
 }
@@ -219,9 +221,7 @@ static ClaimReason network_refusal(const Record *record, const Attachments *atta
                 return attachments->state == ATTACHMENTS_OFF     ? REASON_NO_NETWORK
                        : attachments->state == ATTACHMENTS_KNOWN ? REASON_NO_ATTACHMENT
                                                                  : REASON_DATASTORE_UNREAD;
-        if (!address_is_set(&record->network->ipv4) && !address_is_set(&record->network->ipv6))
-                return REASON_NO_ADDRESS;
-        return REASON_NONE;
+        return network_has_address(record->network) ? REASON_NONE : REASON_NO_ADDRESS;
 }
 
 static ClaimReason health_refusal(const Record *record) {
@@ -277,13 +277,18 @@ static void take_addresses(Record *record) {
                                          : record->memory->ipv6;
 }
 
+/* The memory stands for the endpoint that the datastore would name: where one of Docker's networks is Calico's, that is
+ * the endpoint. Of one that is remembered nothing but the address is known. */
 static void record_choose_network(Record *record, const Attachments *attachments) {
         record->network = choose_network(record->container, record->labels.network, attachments, &record->choice);
         choose_attachment(record, attachments);
-        if (attachments->state != ATTACHMENTS_UNKNOWN || record->attachment)
+        if (attachments->state != ATTACHMENTS_UNKNOWN || record->attachment ||
+            (record->calico && network_has_address(record->network)))
                 free(TAKE_PTR(record->memory));
-        if (record->memory)
+        if (record->memory) {
                 record->network = NULL;
+                record->calico = false;
+        }
         record->waiting = container_refusal(record, attachments);
         record->profile = choose_profile(record);
         take_addresses(record);
@@ -364,6 +369,7 @@ static bool text_equal(const Claim *a, const Claim *b) {
 void record_inherit(Record *record, const Record *old) {
         record->introduced = old->introduced;
         record->listed = old->listed;
+        record->doubted = old->doubted;
         for (size_t i = 0; i < MIN(record->n_claims, old->n_claims); i++) {
                 if (!text_equal(&record->claims[i], &old->claims[i]))
                         continue;

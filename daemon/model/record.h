@@ -178,7 +178,7 @@ bool record_attach(Record *record, const Attachments *attachments);
 int record_remember(Record *record, const RecordMemory *memory, const Attachments *attachments);
 
 /* The new record of a container takes over what the old one was: who held a port, what was announced, which list had it,
- * and the paths of addresses that are still the same. */
+ * whether that still holds, and the paths of addresses that are still the same. */
 void record_inherit(Record *record, const Record *old);
 
 /* Whether something that counts, and that a list need not say, is not known of it: how healthy it is, or whose network it

@@ -52,6 +52,7 @@ int hairpins_add(Hairpins *hairpins, unsigned bridge, const uint8_t mac[static M
         }
         *(address->family == AF_INET ? &wish->ipv4 : &wish->ipv6) = *address;
         wish->marked = true;
+        wish->doubted = false;
         return 0;
 }
 
@@ -60,6 +61,27 @@ void hairpins_remove(Hairpins *hairpins, unsigned bridge, const uint8_t mac[stat
 
         if (wish)
                 array_remove(&hairpins->items, &hairpins->count, (size_t) (wish - hairpins->items), sizeof(*wish));
+}
+
+void hairpins_doubt_all(Hairpins *hairpins) {
+        for (size_t i = 0; i < hairpins->count; i++)
+                hairpins->items[i].doubted = true;
+}
+
+void hairpins_confirm(Hairpins *hairpins, unsigned bridge, const uint8_t mac[static MAC_SIZE]) {
+        HairpinWish *wish = hairpins_find(hairpins, bridge, mac);
+
+        if (wish)
+                wish->doubted = false;
+}
+
+void hairpins_remove_doubted(Hairpins *hairpins) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < hairpins->count; i++)
+                if (!hairpins->items[i].doubted)
+                        hairpins->items[kept++] = hairpins->items[i];
+        hairpins->count = kept;
 }
 
 void hairpins_done(Hairpins *hairpins) {

@@ -18,6 +18,7 @@ typedef struct HairpinWish {
         Address ipv4, ipv6; /* whom to ask for, so that the MAC speaks; one may be AF_UNSPEC */
         unsigned port;   /* 0: not found yet */
         bool marked;
+        bool doubted; /* see hairpins_doubt_all() */
         int error; /* of the last look: 0 or negative errno */
 } HairpinWish;
 
@@ -32,6 +33,11 @@ typedef struct Hairpins {
 int hairpins_add(Hairpins *hairpins, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address);
 void hairpins_remove(Hairpins *hairpins, unsigned bridge, const uint8_t mac[static MAC_SIZE]);
 void hairpins_done(Hairpins *hairpins);
+
+/* Who may have changed a wish's reasons unheard doubts all, confirms those that still have one, and removes the others. */
+void hairpins_doubt_all(Hairpins *hairpins);
+void hairpins_confirm(Hairpins *hairpins, unsigned bridge, const uint8_t mac[static MAC_SIZE]);
+void hairpins_remove_doubted(Hairpins *hairpins);
 
 /* NULL if there is no such wish. */
 HairpinWish *hairpins_find(const Hairpins *hairpins, unsigned bridge, const uint8_t mac[static MAC_SIZE]);

@@ -35,6 +35,7 @@ struct Paths {
         Hairpins hairpins;
         KnownRoutes known;
         KnownLinks links;
+        SwitchedLinks localnets; /* as far as this process switched route_localnet on */
 };
 
 static void paths_report_route(Paths *paths, const Prefix *prefix) {
@@ -85,11 +86,35 @@ static int paths_on_wishes(sd_event_source *source, void *userdata) {
         return sd_event_source_set_enabled(source, hairpins_marked(&paths->hairpins) ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
+/* route_localnet of an interface that has another name now: by the old one nobody would find it when it shall go off. It
+ * goes off at once; who looks the path up anew finds an interface like any other. */
+static void paths_check_name(Paths *paths, unsigned index, const char *name) {
+        if (!switched_links_is_renamed(&paths->localnets, index, name))
+                return;
+        if (rtnl_set_localnet(&paths->requests, name, false) >= 0) /* else it has yet another one: that is told as well */
+                switched_links_remove(&paths->localnets, index);
+        paths_report_route(paths, &(Prefix) {});
+}
+
+static void paths_check_names(Paths *paths) {
+        for (size_t i = paths->localnets.count; i-- > 0;) {
+                unsigned index = paths->localnets.items[i].index;
+                Link link;
+                int r = rtnl_get_link(&paths->requests, index, NULL, &link);
+
+                if (r >= 0)
+                        paths_check_name(paths, index, link.name);
+                else if (r == -ENODEV)
+                        switched_links_remove(&paths->localnets, index);
+        }
+}
+
 /* Messages were lost: whatever could have been in them. */
 static void paths_resync(Paths *paths) {
         const Prefix all = {};
 
         known_links_clear(&paths->links);
+        paths_check_names(paths);
         if (hairpins_mark_all(&paths->hairpins))
                 paths_look_at_wishes(paths);
         paths_report_route(paths, &all);
@@ -122,6 +147,7 @@ static void paths_on_link_gone(Paths *paths, const Link *link) {
         /* As a message of AF_BRIDGE it only left its bridge. */
         if (link->family != AF_UNSPEC)
                 return;
+        switched_links_remove(&paths->localnets, link->index);
         paths_on_link_down(paths, link->index);
         if (paths->handlers.link_gone)
                 paths->handlers.link_gone(paths->userdata, link->name);
@@ -137,6 +163,8 @@ static void paths_on_link(Paths *paths, const struct nlmsghdr *message) {
                 paths_on_link_gone(paths, &link);
                 return;
         }
+        if (link.family == AF_UNSPEC)
+                paths_check_name(paths, link.index, link.name);
         if (!(link.flags & IFF_UP))
                 paths_on_link_down(paths, link.index);
         /* Before it runs, nobody behind a port would hear a question. */
@@ -301,6 +329,7 @@ Paths *paths_free(Paths *paths) {
         close_fd(paths->monitor);
         hairpins_done(&paths->hairpins);
         known_routes_done(&paths->known);
+        switched_links_done(&paths->localnets);
         free(paths);
         return NULL;
 }
@@ -352,8 +381,25 @@ int paths_get_localnet(Paths *paths, const char *ifname, bool *ret) {
         return 0;
 }
 
+/* Where an interface was made anew under the same name, a notification follows that takes out the old one. */
+static int paths_note_localnet(Paths *paths, const char *ifname) {
+        Link link;
+        int r;
+
+        if (switched_links_has(&paths->localnets, ifname))
+                return 0;
+        r = rtnl_get_link(&paths->requests, 0, ifname, &link);
+        return r < 0 ? r : switched_links_add(&paths->localnets, link.index, ifname);
+}
+
 int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
-        return rtnl_set_localnet(&paths->requests, ifname, on);
+        int r = on ? paths_note_localnet(paths, ifname) : 0;
+
+        if (r >= 0)
+                r = rtnl_set_localnet(&paths->requests, ifname, on);
+        if (r >= 0 && !on)
+                switched_links_remove_name(&paths->localnets, ifname);
+        return r;
 }
 
 int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address) {
@@ -371,6 +417,18 @@ int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static M
 
 void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]) {
         hairpins_remove(&paths->hairpins, bridge, mac);
+}
+
+void paths_doubt_hairpins(Paths *paths) {
+        hairpins_doubt_all(&paths->hairpins);
+}
+
+void paths_confirm_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]) {
+        hairpins_confirm(&paths->hairpins, bridge, mac);
+}
+
+void paths_forget_doubted_hairpins(Paths *paths) {
+        hairpins_remove_doubted(&paths->hairpins);
 }
 
 int paths_get_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE],

@@ -71,7 +71,8 @@ typedef struct PathAnswer {
 int paths_find_many(Paths *paths, const Address *addresses, size_t n, PathAnswer *answers);
 
 /* route_localnet of an interface (IFLA_INET_CONF by RTM_SETLINK and RTM_GETLINK: works where /proc/sys is read-only).
- * -ENODEV: it is gone. -EAFNOSUPPORT: it has no IPv4. */
+ * -ENODEV: it is gone. -EAFNOSUPPORT: it has no IPv4. Where it was switched on by us and the interface gets another name,
+ * it is switched off, and handlers->route_changed says that all is to be looked at again. */
 int paths_get_localnet(Paths *paths, const char *ifname, bool *ret);
 int paths_set_localnet(Paths *paths, const char *ifname, bool on);
 
@@ -84,6 +85,10 @@ int paths_set_localnet(Paths *paths, const char *ifname, bool on);
 int paths_want_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE], const Address *address);
 /* Forgets the wish; the port is left as it is (it goes with its container). */
 void paths_forget_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]);
+/* Forgets all but those that are confirmed between the two. */
+void paths_doubt_hairpins(Paths *paths);
+void paths_confirm_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE]);
+void paths_forget_doubted_hairpins(Paths *paths);
 /* Whether the port of `bridge` behind which `mac` is, is in hairpin mode, and the port's name. -ENOENT: the bridge does
  * not know where that MAC is. -ENODEV: the bridge or the port is gone. */
 int paths_get_hairpin(Paths *paths, unsigned bridge, const uint8_t mac[static MAC_SIZE],

@@ -157,14 +157,14 @@ static int compare_localnet(const Survey *survey, Differences *differences) {
 }
 
 /* The other switch: without it a container does not reach itself by the host's address. Where the bridge has not heard
- * of the container yet, the daemon waits for that as well. */
+ * of the container yet, the daemon waits for that as well; of one that was joined by hand nobody knows the MAC. */
 static int compare_hairpin_at(const Survey *survey, const Record *record, const Address *address,
                               Differences *differences) {
         char port[IF_NAMESIZE], shown[4 * IF_NAMESIZE];
         Path path;
         bool on;
 
-        if (paths_find(survey->paths, address, &path) < 0 || !path.bridge ||
+        if (!record->network || paths_find(survey->paths, address, &path) < 0 || !path.bridge ||
             paths_get_hairpin(survey->paths, path.ifindex, record->network->mac, port, &on) < 0 || on)
                 return 0;
         return differences_add(differences, DIFFERENCE_MISSING, "hairpin mode on %s, by which %s reaches itself",

@@ -167,6 +167,22 @@ def test_image_for_ever(engine, running, code):
     running.await_right(ASKED_AGAIN)
 
 
+def test_a_container_changes_while_its_image_is_asked_for(engine, running):
+    """An event of a network has no labels of the container's: it is followed all the same."""
+    release = threading.Event()
+    image = engine.faults.add("image", faults.hang(release), times=1)
+    engine.run("own", image="labelled", labels={"calico.expose": "83"})
+    wait_until(lambda: image.hits, 3, "its image was asked for")
+    engine.faults.add("list", faults.hang())
+    asked = len(engine.requests("inspect"))
+    engine.disconnect("own", "bridge")
+    wait_until(lambda: len(engine.requests("inspect")) > asked, 3, "it was asked for again")
+    release.set()
+    running.process.await_line("own:", 3)
+    running.await_right()
+    assert not running.sends(83)
+
+
 def test_image_at_a_restart(engine, host, monitor):
     """What stands is not withdrawn because an image cannot be read for a moment."""
     engine.run("stays", labels=STAYS)

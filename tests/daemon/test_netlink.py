@@ -170,3 +170,16 @@ def test_old_flows_go_though_the_commit_was_not_confirmed(engine, running, shim)
     assert shim.spoiled == 1
     wait_until(lambda: "dport=81" not in running.space.run(["conntrack", "-L"]), 3,
                "the flow of the container that went is gone")
+
+
+def test_an_interface_gets_another_name(running):
+    """Its route_localnet is ours under that name, too, and goes off with the daemon."""
+    assert ("docker0",) in running.table().get("localnet")
+    running.space.run(["sh", "-c", "ip link set docker0 name other0 2>/dev/null ||"  # before Linux 6.2
+                       " { ip link set docker0 down; ip link set docker0 name other0; ip link set other0 up; }"])
+    running.await_right()
+    assert ("other0",) in running.table().get("localnet")
+    wait_until(lambda: running.space.sysctl("net/ipv4/conf/other0/route_localnet") == "1", 3,
+               "it is on again")
+    assert running.process.terminate() == 0
+    assert running.space.sysctl("net/ipv4/conf/other0/route_localnet") == "0"

@@ -372,6 +372,36 @@ static void test_hung_endpoint(void **state) {
         etcd_client_free(client);
 }
 
+/* One that begins to answer, and never comes to the end. */
+static void test_stalled_endpoint(void **state) {
+        static const char begun[] = "HTTP/1.1 200 OK\r\nX-Etcd-Index: 7\r\nContent-Length: 500\r\n\r\n{\"action\":\"get\",";
+        _cleanup_close_ int fd = listen_on(4999);
+        Cluster *cluster = *state;
+        const char *urls[] = { "http://127.0.0.1:4999", cluster->server.url };
+        EtcdClient *client = make_client(cluster, urls, 2);
+        Answer answer = {};
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                char buffer[4096];
+                int connection = accept(fd, NULL, NULL);
+
+                if (read(connection, buffer, sizeof(buffer)) > 0)
+                        (void) !write(connection, begun, strlen(begun));
+                while (read(connection, buffer, sizeof(buffer)) > 0) /* until it is given up */
+                        ;
+                _exit(0);
+        }
+        assert_true(pid > 0);
+        api_put(&cluster->server, "/a", "1");
+        get(cluster, client, "/a", &answer);
+        assert_int_equal(answer.outcome, ETCD_OK);
+        assert_string_equal(answer.value, "1");
+        answer_done(&answer);
+        etcd_client_free(client);
+        server_reap(pid);
+}
+
 /* Others that answer there; a redirect is not followed, for the password would go with it. */
 static void test_other_answers(void **state) {
         static const struct {
@@ -578,6 +608,7 @@ int main(void) {
                 TEST(test_tree),
                 TEST(test_dead_endpoint),
                 TEST(test_hung_endpoint),
+                TEST(test_stalled_endpoint),
                 TEST(test_other_answers),
                 cmocka_unit_test_setup_teardown(test_tls, tls_setup, cluster_teardown),
                 TEST(test_password),

@@ -263,11 +263,43 @@ static void test_remembered(void **state _unused_) {
         expect(model, 3, "192.168.0.33", REASON_NONE);
 }
 
+static Container *on_calico_mac(unsigned number, const char *expose, const char *ipv4) {
+        Container *container = on_calico(number, expose, ipv4, "e9");
+
+        memset(container->networks[0].mac, 0xee, MAC_SIZE);
+        return container;
+}
+
+/* Of a network of Calico's plugin Docker says the address, or nothing is known of the endpoint. */
+static void test_remembered_and_connected(void **state _unused_) {
+        _cleanup_(model_freep) Model *before = new_model(ATTACHMENTS_KNOWN), *model = new_model(ATTACHMENTS_UNKNOWN);
+        Elements actual;
+
+        put(before, 1, "e1", "192.168.0.1", "web");
+        assert_int_equal(model_put(before, on_none(1, "80")), 1);
+        decide(before);
+        assert_int_equal(model_copy_actual(before, &actual), 0);
+        assert_int_equal(model_set_actual(model, &actual), 0);
+        elements_done(&actual);
+        assert_int_equal(model_put(model, on_calico_mac(1, "80", "")), 1);
+        assert_int_equal(model_adopt_holders(model), 0);
+        decide(model);
+        expect(model, 1, "192.168.0.1", REASON_NONE);
+        assert_null(find(model, 1)->network);
+        assert_false(find(model, 1)->calico);
+        assert_int_equal(model_put(model, on_calico_mac(1, "80", "192.168.0.9")), 1);
+        decide(model);
+        expect(model, 1, "192.168.0.9", REASON_NONE);
+        assert_non_null(find(model, 1)->network);
+        assert_true(find(model, 1)->calico);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_joined_by_hand), cmocka_unit_test(test_dockers_plugin),
                 cmocka_unit_test(test_replaced),       cmocka_unit_test(test_which_network),
                 cmocka_unit_test(test_remembered),     cmocka_unit_test(test_departed),
+                cmocka_unit_test(test_remembered_and_connected),
         };
 
         return cmocka_run_group_tests_name("attachment", tests, NULL, NULL);

@@ -289,7 +289,9 @@ static void test_policy_changes(void **state _unused_) {
 
         put(model, build_on_bridge(2, "80,8080"));
         settle(model);
+        find(model, 2)->doubted = true;
         assert_int_equal(model_set_policy(model, &strict), 0);
+        assert_true(find(model, 2)->doubted); /* as much as before */
         settle(model);
         assert_int_equal(find(model, 2)->claims[0].state, CLAIM_DENIED);
         assert_int_equal(find(model, 2)->claims[1].state, CLAIM_EXPOSED);
