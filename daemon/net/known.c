@@ -115,59 +115,48 @@ void known_links_clear(KnownLinks *links) {
         links->count = 0;
 }
 
-static int switched_link_compare(const void *name, const void *item) {
-        return strcmp(name, ((const KnownLink *) item)->name);
+static int switched_link_compare(const void *key, const void *item) {
+        const unsigned *index = key;
+        const KnownLink *link = item;
+
+        return (*index > link->index) - (*index < link->index);
 }
 
-static size_t switched_links_place(const SwitchedLinks *links, const char *name) {
-        return array_lower_bound(name, links->items, links->count, sizeof(*links->items), switched_link_compare);
-}
+static size_t switched_links_place(const SwitchedLinks *links, unsigned index, bool *ret_found) {
+        size_t place = array_lower_bound(&index, links->items, links->count, sizeof(*links->items), switched_link_compare);
 
-bool switched_links_has(const SwitchedLinks *links, const char *name) {
-        size_t place = switched_links_place(links, name);
-
-        return place < links->count && strcmp(links->items[place].name, name) == 0;
+        *ret_found = place < links->count && links->items[place].index == index;
+        return place;
 }
 
 int switched_links_add(SwitchedLinks *links, unsigned index, const char *name) {
-        size_t place;
+        bool found;
+        size_t place = switched_links_place(links, index, &found);
         int r;
 
-        switched_links_remove(links, index);
-        switched_links_remove_name(links, name);
-        place = switched_links_place(links, name);
-        r = array_insert_gap(&links->items, &links->count, &links->capacity, place, sizeof(*links->items));
-        if (r < 0)
-                return r;
-        links->items[place].index = index;
+        if (!found) {
+                r = array_insert_gap(&links->items, &links->count, &links->capacity, place, sizeof(*links->items));
+                if (r < 0)
+                        return r;
+        }
+        links->items[place] = (KnownLink) { .index = index };
         strncpy(links->items[place].name, name, IF_NAMESIZE - 1);
         return 0;
 }
 
-static size_t switched_links_find(const SwitchedLinks *links, unsigned index) {
-        size_t i = 0;
-
-        while (i < links->count && links->items[i].index != index)
-                i++;
-        return i;
-}
-
 void switched_links_remove(SwitchedLinks *links, unsigned index) {
-        size_t place = switched_links_find(links, index);
+        bool found;
+        size_t place = switched_links_place(links, index, &found);
 
-        if (place < links->count)
+        if (found)
                 array_remove(&links->items, &links->count, place, sizeof(*links->items));
 }
 
-void switched_links_remove_name(SwitchedLinks *links, const char *name) {
-        if (switched_links_has(links, name))
-                array_remove(&links->items, &links->count, switched_links_place(links, name), sizeof(*links->items));
-}
-
 bool switched_links_is_renamed(const SwitchedLinks *links, unsigned index, const char *name) {
-        size_t place = switched_links_find(links, index);
+        bool found;
+        size_t place = switched_links_place(links, index, &found);
 
-        return place < links->count && strcmp(links->items[place].name, name) != 0;
+        return found && strcmp(links->items[place].name, name) != 0;
 }
 
 void switched_links_done(SwitchedLinks *links) {

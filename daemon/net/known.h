@@ -55,19 +55,17 @@ void known_links_add(KnownLinks *links, const KnownLink *link);
 void known_links_remove(KnownLinks *links, unsigned index);
 void known_links_clear(KnownLinks *links);
 
-/* The interfaces on which a switch was put on by us, by name: under another one, which it may get, it would be taken for
- * somebody else's. */
+/* The interfaces on which a switch was put on by us, with their names then: under another one, which it may get, it would
+ * be taken for somebody else's. */
 typedef struct SwitchedLinks {
-        KnownLink *items;
+        KnownLink *items; /* sorted by index */
         size_t count;
         size_t capacity;
 } SwitchedLinks;
 
-bool switched_links_has(const SwitchedLinks *links, const char *name);
-/* In place of one that had that index or that name. Returns 0 or -ENOMEM. */
+/* In place of one that had that index. Returns 0 or -ENOMEM. */
 int switched_links_add(SwitchedLinks *links, unsigned index, const char *name);
 void switched_links_remove(SwitchedLinks *links, unsigned index);
-void switched_links_remove_name(SwitchedLinks *links, const char *name);
 /* True if it had another name when it was switched. */
 bool switched_links_is_renamed(const SwitchedLinks *links, unsigned index, const char *name);
 void switched_links_done(SwitchedLinks *links);

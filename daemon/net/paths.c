@@ -381,24 +381,17 @@ int paths_get_localnet(Paths *paths, const char *ifname, bool *ret) {
         return 0;
 }
 
-/* Where an interface was made anew under the same name, a notification follows that takes out the old one. */
-static int paths_note_localnet(Paths *paths, const char *ifname) {
-        Link link;
+int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
+        unsigned index = if_nametoindex(ifname); /* waits for no lock, as a question to rtnetlink does */
         int r;
 
-        if (switched_links_has(&paths->localnets, ifname))
-                return 0;
-        r = rtnl_get_link(&paths->requests, 0, ifname, &link);
-        return r < 0 ? r : switched_links_add(&paths->localnets, link.index, ifname);
-}
-
-int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
-        int r = on ? paths_note_localnet(paths, ifname) : 0;
-
+        if (index == 0)
+                return -errno;
+        r = on ? switched_links_add(&paths->localnets, index, ifname) : 0;
         if (r >= 0)
                 r = rtnl_set_localnet(&paths->requests, ifname, on);
         if (r >= 0 && !on)
-                switched_links_remove_name(&paths->localnets, ifname);
+                switched_links_remove(&paths->localnets, index);
         return r;
 }
 

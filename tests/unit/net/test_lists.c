@@ -104,30 +104,25 @@ static void links_are_remembered(void **state) {
         assert_null(known_links_find(&links, 1001));
 }
 
-static void switched_links_are_known_by_both(void **state) {
+static void switched_links_are_known_by_index(void **state) {
         _cleanup_(switched_links_done) SwitchedLinks links = {};
 
         (void) state;
         assert_int_equal(switched_links_add(&links, 3, "br0"), 0);
         assert_int_equal(switched_links_add(&links, 2, "cali1"), 0);
         assert_int_equal(switched_links_add(&links, 4, "a"), 0);
-        assert_true(switched_links_has(&links, "br0"));
-        assert_false(switched_links_has(&links, "br"));
         assert_false(switched_links_is_renamed(&links, 3, "br0"));
         assert_true(switched_links_is_renamed(&links, 3, "cali1"));
+        assert_true(switched_links_is_renamed(&links, 2, "br0"));
         assert_false(switched_links_is_renamed(&links, 5, "br0"));
-        /* The name is another's now, the other has another name. */
-        assert_int_equal(switched_links_add(&links, 5, "br0"), 0);
-        assert_int_equal(switched_links_add(&links, 2, "z"), 0);
+        assert_int_equal(switched_links_add(&links, 3, "br1"), 0);
         assert_int_equal(links.count, 3);
-        assert_false(switched_links_is_renamed(&links, 3, "x"));
-        assert_false(switched_links_has(&links, "cali1"));
+        assert_true(switched_links_is_renamed(&links, 3, "br0"));
         switched_links_remove(&links, 3);
         switched_links_remove(&links, 5);
-        switched_links_remove_name(&links, "br0");
-        switched_links_remove_name(&links, "z");
-        assert_int_equal(links.count, 1);
-        assert_true(switched_links_has(&links, "a"));
+        assert_int_equal(links.count, 2);
+        assert_false(switched_links_is_renamed(&links, 3, "br0"));
+        assert_true(switched_links_is_renamed(&links, 4, "br0"));
 }
 
 static void routes_are_removed(void **state) {
@@ -209,7 +204,7 @@ int main(void) {
                 cmocka_unit_test(routes_are_taken_by_interface),
                 cmocka_unit_test(many_routes_are_merged),
                 cmocka_unit_test(links_are_remembered),
-                cmocka_unit_test(switched_links_are_known_by_both),
+                cmocka_unit_test(switched_links_are_known_by_index),
                 cmocka_unit_test(routes_are_removed),
                 cmocka_unit_test(wishes_are_kept_by_bridge_and_mac),
                 cmocka_unit_test(wishes_are_marked),
