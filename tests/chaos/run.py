@@ -58,6 +58,7 @@ class Run:
         self.remote = Remote(machine.host)
         self.actor = Actor(self.remote, self.oracle)
         self.times = collections.defaultdict(list)  # by what was allowed: what it took
+        self.oracle.take(self.remote.ask("truth"))  # before the first step nobody was there
 
     def step(self, operations, say):
         """Carry out the operations at once, then wait until all is as it must be."""
