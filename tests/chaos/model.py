@@ -272,7 +272,7 @@ def mixtures(before, after, ids, changed):
     choices = [{None, before.containers.get(id), after.containers.get(id)} for id in changed]
     others = {moment.others | published_elsewhere(moment, ids) for moment in (before, after)}
     others.add(before.others | published_elsewhere(after, ids))
-    closed = freed(before, after)
+    closed = freed(before, after, ids)
     others |= {ports - closed for ports in others}
     for chosen in itertools.product(others, *choices):
         containers = {container.id: container for container in chosen[1:] if container}
@@ -285,13 +285,17 @@ def published_elsewhere(state, ids):
                                if id not in ids))
 
 
-def freed(before, after):
-    """Ports of containers in the host's network that were, or became, another run: they closed in between."""
+def freed(before, after, ids):
+    """Ports of containers that were, or became, another run: they closed in between.
+
+    Those of containers in the host's network, and what Docker published for containers that claim nothing here.
+    """
     changed = {container for moment in (before, after) for id, container in moment.containers.items()
-               if container.mode == "host" and differ(before, after, id)}
-    answered = set().union(*(container.answers for container in changed))
-    return {port for moment in (before, after) for port in moment.others
-            if (port.protocol, port.port) in answered}
+               if differ(before, after, id)}
+    answered = set().union(*(container.answers for container in changed if container.mode == "host"))
+    published = set().union(*(container.ports() for container in changed if container.id not in ids))
+    return published | {port for moment in (before, after) for port in moment.others
+                        if (port.protocol, port.port) in answered}
 
 
 def differ(before, after, id):

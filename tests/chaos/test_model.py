@@ -188,6 +188,16 @@ def test_what_docker_published():
     assert not possible(history)
 
 
+def test_what_docker_published_is_free_between_two_runs():
+    published = ((HostPort("tcp", None, None, 8080), 80),)
+    first = container("d", "", published=published)
+    history = history_of(state(container("a"), first),
+                         state(container("a"), dataclasses.replace(first, run=(2, 0))))
+    assert possible(history, "a") and possible(history)
+    same = history_of(state(container("a"), first), state(container("a", run=(2, 0)), first))
+    assert not possible(same, "a")
+
+
 def test_balance():
     def balancing(name, text="8080:80", **others):
         labels = {"calico.expose": text, "calico.expose.mode": "balance", **others}
