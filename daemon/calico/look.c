@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/array.h"
@@ -326,7 +327,7 @@ int calico_look_foreach_other(const CalicoLook *look, const CalicoNeed *need,
 /* What is too much. */
 
 typedef struct LookWants {
-        Want *items;
+        Want *items; /* sorted by endpoint */
         size_t count;
 } LookWants;
 
@@ -334,6 +335,10 @@ static void wants_done(LookWants *wants) {
         for (size_t i = 0; i < wants->count; i++)
                 want_done(&wants->items[i]);
         free(wants->items);
+}
+
+static int want_compare_endpoint(const void *a, const void *b) {
+        return strcmp(((const Want *) a)->endpoint, ((const Want *) b)->endpoint);
 }
 
 static int collect_wants(const CalicoLook *look, const CalicoNeed *needs, size_t n_needs, LookWants *ret) {
@@ -347,16 +352,25 @@ static int collect_wants(const CalicoLook *look, const CalicoNeed *needs, size_t
                 want_choose(&wants.items[i], endpoints_find(&look->endpoints, needs[i].endpoint), look->scope);
                 wants.count++;
         }
+        if (!wants.items)
+                return -ENOMEM;
+        qsort(wants.items, wants.count, sizeof(Want), want_compare_endpoint);
         *ret = wants;
-        return wants.items ? 0 : -ENOMEM;
+        return 0;
+}
+
+static int endpoint_compare(const void *key, const void *item) {
+        return strcmp(key, ((const Want *) item)->endpoint);
 }
 
 /* rule NULL: any. */
 static bool is_wanted(const LookWants *wants, const char *endpoint, const char *profile, const ProfileRule *rule) {
-        for (size_t i = 0; i < wants->count; i++) {
+        size_t first = array_lower_bound(endpoint, wants->items, wants->count, sizeof(Want), endpoint_compare);
+
+        for (size_t i = first; i < wants->count && strcmp(wants->items[i].endpoint, endpoint) == 0; i++) {
                 const Want *want = &wants->items[i];
 
-                if (strcmp(want->endpoint, endpoint) != 0 || strcmp(want->target, profile) != 0)
+                if (strcmp(want->target, profile) != 0)
                         continue;
                 for (size_t k = 0; k < want->n_rules; k++)
                         if (!rule || profile_rule_compare(rule, &want->rules[k]) == 0)
