@@ -2,6 +2,7 @@
 #include "daemon/service.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,8 +10,8 @@
 #include <sys/mman.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/text.h"
 
 #define STORED_NFT "nft"
@@ -27,10 +28,7 @@ bool service_notify_ready(void) {
 }
 
 void service_notify_reloading(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+        (void) sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
 }
 
 void service_notify_stopping(void) {
@@ -100,16 +98,9 @@ typedef struct StartsRecord {
         uint64_t first_usec; /* CLOCK_BOOTTIME */
 } StartsRecord;
 
-static uint64_t now_boottime(void) {
-        struct timespec now = {};
-
-        (void) clock_gettime(CLOCK_BOOTTIME, &now);
-        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-}
-
 ServiceStarts service_count_start(ServiceStore *store) {
         StartsRecord record = {};
-        uint64_t now = now_boottime();
+        uint64_t now = clock_usec(CLOCK_BOOTTIME);
 
         if (store->starts < 0)
                 store->starts = store_starts();

@@ -11,8 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 int netns_current(void) {
         int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -142,17 +143,11 @@ void netns_crowd_monitor(unsigned n) {
 }
 
 uint64_t now_usec(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        return clock_usec(CLOCK_MONOTONIC);
 }
 
 uint64_t spent_usec(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+        return clock_usec(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* One turn, with the wait apart from the work. */

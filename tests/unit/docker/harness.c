@@ -3,16 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 #define MILLISECONDS UINT64_C(1000)
 #define SECONDS (1000 * MILLISECONDS)
 
 uint64_t harness_now(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t) now.tv_sec * SECONDS + (uint64_t) now.tv_nsec / 1000;
+        return clock_usec(CLOCK_MONOTONIC);
 }
 
 static void write_line(Harness *harness, const char *format, ...) _printf_(2, 3);
