@@ -99,12 +99,11 @@ static void paths_check_name(Paths *paths, unsigned index, const char *name) {
 static void paths_check_names(Paths *paths) {
         for (size_t i = paths->localnets.count; i-- > 0;) {
                 unsigned index = paths->localnets.items[i].index;
-                Link link;
-                int r = rtnl_get_link(&paths->requests, index, NULL, &link);
+                char name[IF_NAMESIZE];
 
-                if (r >= 0)
-                        paths_check_name(paths, index, link.name);
-                else if (r == -ENODEV)
+                if (if_indextoname(index, name)) /* waits for no lock, as a question to rtnetlink does */
+                        paths_check_name(paths, index, name);
+                else if (errno == ENXIO)
                         switched_links_remove(&paths->localnets, index);
         }
 }
@@ -382,7 +381,7 @@ int paths_get_localnet(Paths *paths, const char *ifname, bool *ret) {
 }
 
 int paths_set_localnet(Paths *paths, const char *ifname, bool on) {
-        unsigned index = if_nametoindex(ifname); /* waits for no lock, as a question to rtnetlink does */
+        unsigned index = if_nametoindex(ifname); /* no lock here, either */
         int r;
 
         if (index == 0)
