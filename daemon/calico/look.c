@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/array.h"
@@ -354,7 +353,7 @@ static int collect_wants(const CalicoLook *look, const CalicoNeed *needs, size_t
         }
         if (!wants.items)
                 return -ENOMEM;
-        qsort(wants.items, wants.count, sizeof(Want), want_compare_endpoint);
+        array_sort(wants.items, wants.count, sizeof(Want), want_compare_endpoint);
         *ret = wants;
         return 0;
 }
