@@ -16,12 +16,12 @@ from machine import Machine
 from model import describe
 from operations import LISTENING, PORTS
 from oracle import Oracle
-from packets import choose_questions
+from packets import ASKED, choose_questions
 
 TRAFFIC = ["/usr/bin/python3", "-B", "/src/tests/e2e/traffic.py", "survey"]
 QUESTIONS = 8
 ATTEMPTS = 3
-CLOSED = [(protocol, port) for protocol in ("tcp", "udp") for port in (*PORTS, 8090, 22, 80, 9000)]
+CLOSED = [(protocol, port) for protocol in ASKED for port in (*PORTS, 8090, 22, 80, 9000)]
 
 # Docker is restarted more often than its unit would have it.
 NO_START_LIMIT = """

@@ -2,13 +2,12 @@
 """explain: what it says, and that what it says helps."""
 
 import os
-import re
 
 import pytest
 from claims import await_claim, labels, listening
 from documented import assert_documented
 from machine import HOST
-from verbs import BAD_HEALTH, NOTHING, explain, say
+from verbs import BAD_HEALTH, NOTHING, explain, say, told_command
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +250,7 @@ def test_explain_another_firewall(machine):
         assert machine.outside.ask("tcp", HOST[4], 8080) is None
         told = explain(machine, "web")
         assert "The chain f of table inet strict drops what none of its rules accepts" in told
-        machine.run(re.search(r"let marked packets pass there: (nft .*)\.$", told, re.MULTILINE)[1])
+        machine.run(told_command(told, "nft"))
         machine.outside.await_answer("web", "tcp", HOST[4], 8080)
         assert "strict" not in explain(machine, "web")
     finally:

@@ -2,6 +2,7 @@
 """Runs list, explain and check, and reads what they write."""
 
 import json
+import re
 import subprocess
 
 NOTHING = "Nothing has to be changed: it is exposed."
@@ -58,6 +59,11 @@ def explain(machine, name, **options):
     assert said.error == "", said.error
     assert said.code == 0
     return said.out
+
+
+def told_command(told, program):
+    """The command by which marked packets are let through somebody else's firewall, as explain tells it."""
+    return re.search(rf"let marked packets pass there: ({program} .*)\.$", told, re.MULTILINE)[1]
 
 
 def check(machine, code, *texts, **options):
